@@ -1,0 +1,290 @@
+//! What goes back and forth between a driver and the core, and the client that holds a session
+//! and its lanes together.
+
+use core::fmt;
+
+use crate::config::{Config, Target};
+use crate::endpoint::Endpoint;
+use crate::error::{Error, Fault, Misuse, Reason};
+use crate::lane::Lane;
+use crate::session::Session;
+use crate::time::Instant;
+use crate::walk::{Options, Summary, Why};
+
+/// Names an operation for as long as it lasts.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct OpId {
+    pub(crate) slot: u8,
+    pub(crate) generation: u32,
+}
+
+/// What a driver is to do for a lane. Answer with an [`Event`].
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Want<'a> {
+    /// Nothing, until the deadline or until another lane's event changed something.
+    Idle,
+    /// Connect to [`Session::route`](crate::Session::route); then `Connected` or `Failed`.
+    Connect,
+    /// Write these bytes; then `Sent` with how many were taken.
+    Send(&'a [u8]),
+    /// Read into [`Lane::rx_window`]; then `Received`, `Eof` or `Failed`.
+    Receive,
+    /// A chunk of a value; then `Taken`.
+    Leaf(Leaf<'a>),
+    /// A node without a value; then `Taken`.
+    Missing(Missing<'a>),
+    /// An operation has ended; then `Taken`, and its id is void. Only [`Client`] says this;
+    /// with a bare session ask [`Session::next_done`](crate::Session::next_done).
+    Done(OpId, Result<Reply, Error>),
+    /// Close the connection, or give up making it; then `Closed`.
+    Close,
+}
+
+impl fmt::Debug for Want<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Idle => f.write_str("Idle"),
+            Self::Connect => f.write_str("Connect"),
+            // May carry a token.
+            Self::Send(bytes) => write!(f, "Send({} bytes)", bytes.len()),
+            Self::Receive => f.write_str("Receive"),
+            Self::Leaf(leaf) => leaf.fmt(f),
+            Self::Missing(missing) => missing.fmt(f),
+            Self::Done(op, result) => f.debug_tuple("Done").field(op).field(result).finish(),
+            Self::Close => f.write_str("Close"),
+        }
+    }
+}
+
+/// What happened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Event {
+    /// The connection to the route's first endpoint stands.
+    Connected,
+    /// The connection to the route's second endpoint stands.
+    ConnectedSecond,
+    /// This many of the offered bytes were accepted.
+    Sent(usize),
+    /// This many bytes were put at the front of the window.
+    Received(usize),
+    /// The peer will send no more.
+    Eof,
+    /// The chunk, the missing node or the result was taken.
+    Taken,
+    /// The connection is closed, or left to close by itself.
+    Closed,
+    /// The network failed.
+    Failed(Fault),
+    /// The socket can do nothing now. Time-outs are judged on this event only, so what has
+    /// arrived is always read first, however late the driver comes.
+    Blocked,
+}
+
+/// A chunk of a value.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Leaf<'a> {
+    /// The operation it belongs to.
+    pub op: OpId,
+    /// The node's display path; empty for a get, whose caller has it.
+    pub path: &'a str,
+    /// Where in the value the chunk lies.
+    pub offset: usize,
+    /// The bytes. Empty only in an empty value, or at the end of one of unannounced length.
+    pub chunk: &'a [u8],
+    /// The value ends with this chunk.
+    pub last: bool,
+    /// Chunks of a broken answer came before: forget them, the value begins anew.
+    pub restart: bool,
+}
+
+impl fmt::Debug for Leaf<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Leaf")
+            .field("op", &self.op)
+            .field("path", &self.path)
+            .field("offset", &self.offset)
+            // May be a secret.
+            .field("chunk", &self.chunk.len())
+            .field("last", &self.last)
+            .field("restart", &self.restart)
+            .finish()
+    }
+}
+
+/// A node of a walk without a value. If chunks of it came before, they are void.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Missing<'a> {
+    /// The walk.
+    pub op: OpId,
+    /// The node's display path; for a bad name, its directory's.
+    pub path: &'a str,
+    /// The line of the listing that is no name; may be cut.
+    pub name: &'a [u8],
+    /// Why there is no value.
+    pub why: Why,
+}
+
+/// The good end of an operation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Reply {
+    /// The value was delivered.
+    Found,
+    /// There is no such key.
+    Absent,
+    /// The walk is over.
+    Walked(Summary),
+}
+
+/// Where to connect.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Route {
+    /// Here.
+    pub first: Endpoint,
+    /// And, after a head start of the first or when it failed, beside it here: use whichever
+    /// connects. Say which with [`Event::Connected`] or [`Event::ConnectedSecond`].
+    pub second: Option<Endpoint>,
+}
+
+impl Config {
+    pub(crate) fn endpoint(&self, second: bool) -> &Endpoint {
+        static IPV4: Endpoint = Endpoint::IPV4;
+        static IPV6: Endpoint = Endpoint::IPV6;
+        match &self.target {
+            Target::One(endpoint) => endpoint,
+            Target::Auto if second => &IPV6,
+            Target::Auto => &IPV4,
+        }
+    }
+}
+
+/// Operations that a [`Client`] has room for.
+pub const CLIENT_OPS: usize = 4;
+/// Longest token of a [`Client`], in bytes; EC2's have 56, Firecracker's 48.
+pub const CLIENT_TOKEN: usize = 128;
+
+/// A session and its lanes in one value, for one driver: boot images, blocking programs, tests.
+///
+/// `WINDOW` bytes for each of `LANES` connections, `ARENA` bytes for a walk.
+#[derive(Debug)]
+pub struct Client<const LANES: usize, const WINDOW: usize, const ARENA: usize> {
+    pub(crate) session: Session<[u8; ARENA], CLIENT_OPS, 1, CLIENT_TOKEN>,
+    pub(crate) lanes: [Lane<[u8; WINDOW]>; LANES],
+    done: Option<(OpId, Result<Reply, Error>)>,
+    /// Lanes whose last answer was that end.
+    told: [bool; LANES],
+}
+
+impl<const LANES: usize, const WINDOW: usize, const ARENA: usize> Client<LANES, WINDOW, ARENA> {
+    /// A client with these settings.
+    pub fn new(config: Config) -> Self {
+        Self {
+            session: Session::new(config, [[0; ARENA]]),
+            lanes: core::array::from_fn(|id| {
+                Lane::new(u8::try_from(id).unwrap_or(u8::MAX), [0; WINDOW])
+            }),
+            done: None,
+            told: [false; LANES],
+        }
+    }
+
+    /// Begins to read one value.
+    ///
+    /// # Errors
+    /// [`Misuse`], for a path that cannot be asked for, or too many operations.
+    pub fn get(&mut self, now: Instant, path: &str) -> Result<OpId, Misuse> {
+        self.session.get(now, path)
+    }
+
+    /// Begins to read a listing. The value is the listing's text.
+    ///
+    /// # Errors
+    /// [`Misuse`], for a path that cannot be asked for, or too many operations.
+    pub fn list(&mut self, now: Instant, path: &str) -> Result<OpId, Misuse> {
+        self.session.list(now, path)
+    }
+
+    /// Begins a walk.
+    ///
+    /// # Errors
+    /// [`Misuse`], for a path that cannot be asked for, too many operations, or a second walk.
+    pub fn walk(&mut self, now: Instant, path: &str, options: Options) -> Result<OpId, Misuse> {
+        self.session.walk(now, path, options)
+    }
+
+    /// Ends an operation, at any time. It is not heard of again.
+    pub fn cancel(&mut self, op: OpId) {
+        if self.done.is_some_and(|(done, _)| done == op) {
+            self.done = None;
+        }
+        self.session.cancel(op);
+    }
+
+    /// What lane number `lane` wants now. Asking twice gives the same answer.
+    ///
+    /// # Panics
+    /// If there is no such lane.
+    pub fn poll(&mut self, now: Instant, lane: usize) -> Want<'_> {
+        let told = &mut self.told[lane];
+        let lane = &mut self.lanes[lane];
+        self.session.serve(now, lane);
+        if self.done.is_none() {
+            self.done = self.session.next_done();
+        }
+        *told = self.done.is_some();
+        match self.done {
+            Some((op, result)) => Want::Done(op, result),
+            None => lane.poll().unwrap_or(Want::Idle),
+        }
+    }
+
+    /// Where lane number `lane` is to put received bytes.
+    ///
+    /// # Panics
+    /// If there is no such lane.
+    pub fn rx_window(&mut self, lane: usize) -> &mut [u8] {
+        self.lanes[lane].rx_window()
+    }
+
+    /// Tells lane number `lane` what happened. Poll all lanes after it: other lanes' answers may
+    /// have changed.
+    ///
+    /// # Errors
+    /// [`Misuse`], if the event does not answer what the lane wanted. Nothing has changed then.
+    ///
+    /// # Panics
+    /// If there is no such lane.
+    pub fn handle(&mut self, now: Instant, lane: usize, event: Event) -> Result<(), Misuse> {
+        if event == Event::Taken && self.told[lane] {
+            self.told = [false; LANES];
+            self.done = None;
+            return Ok(());
+        }
+        self.lanes[lane].handle(now, event)
+    }
+
+    /// When to poll lane number `lane` again even if nothing happens, and why.
+    ///
+    /// # Panics
+    /// If there is no such lane.
+    pub fn deadline(&self, lane: usize) -> Option<(Instant, Reason)> {
+        self.session.deadline(&self.lanes[lane])
+    }
+
+    /// Where to connect.
+    pub fn route(&self) -> Route {
+        self.session.route()
+    }
+
+    /// The session, for its settings and counters.
+    pub const fn session(&self) -> &Session<[u8; ARENA], CLIENT_OPS, 1, CLIENT_TOKEN> {
+        &self.session
+    }
+
+    /// Number of lanes.
+    pub const fn lanes(&self) -> usize {
+        LANES
+    }
+}

@@ -1,0 +1,154 @@
+//! The one place that knows the order of calls. An adapter is a [`Socket`] and a way to sleep
+//! until it is readable, writable or the deadline has come.
+
+use crate::Client;
+use crate::client::{Event, Leaf, Missing, OpId, Reply, Route, Want};
+use crate::error::{Error, Misuse};
+use crate::lane::{Buffer, Lane};
+use crate::session::Session;
+use crate::time::Instant;
+
+/// A connection, or one that may become one.
+///
+/// Each call answers with what happened; [`Event::Blocked`] if nothing can happen now, and then
+/// the adapter sees to it that it is woken when that changes. `until` is when the phase's time is
+/// up: sockets that block come back by then, others need not look at it.
+pub trait Socket {
+    /// Goes on connecting, from nothing at the first call: `Connected`, `ConnectedSecond`,
+    /// `Failed` or `Blocked`.
+    fn connect(&mut self, route: &Route, until: Option<Instant>) -> Event;
+
+    /// Writes some of `bytes`: `Sent`, `Failed`, `Eof` or `Blocked`.
+    fn send(&mut self, bytes: &[u8], until: Option<Instant>) -> Event;
+
+    /// Reads into `window`: `Received`, `Eof`, `Failed` or `Blocked`.
+    fn receive(&mut self, window: &mut [u8], until: Option<Instant>) -> Event;
+
+    /// Closes the connection, or gives up making it: `Closed`, or `Blocked` if the stack must
+    /// have its time before the socket can be used again.
+    fn close(&mut self) -> Event;
+
+    /// A look at a connection that is kept but not in use: `Eof`, `Failed` or `Received` if it
+    /// is of no more use, else `Blocked`. An adapter that cannot look cheaply need not.
+    fn check_idle(&mut self) -> Event {
+        Event::Blocked
+    }
+}
+
+/// Takes what operations bring. `false`: not now, offer it again.
+pub trait Sink {
+    /// A chunk of a value.
+    fn leaf(&mut self, leaf: &Leaf<'_>) -> bool;
+
+    /// A node without a value.
+    fn missing(&mut self, missing: &Missing<'_>) -> bool;
+}
+
+/// Access to a session that may be shared.
+pub trait Shared {
+    /// [`Session::serve`].
+    fn serve<B: Buffer>(&mut self, now: Instant, lane: &mut Lane<B>);
+
+    /// [`Session::route`].
+    fn route(&mut self) -> Route;
+}
+
+impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize> Shared
+    for Session<A, OPS, WALKS, TOKEN>
+{
+    fn serve<B: Buffer>(&mut self, now: Instant, lane: &mut Lane<B>) {
+        Self::serve(self, now, lane);
+    }
+
+    fn route(&mut self) -> Route {
+        Self::route(self)
+    }
+}
+
+/// Drives a lane until it can do no more: it is idle, its socket or the sink blocks.
+///
+/// `clock` tells the present; it is asked before and after each call of the socket.
+///
+/// Answers whether it moved at all. When lanes share a session, drive the others too if
+/// [`Session::take_changed`] says so.
+///
+/// # Errors
+/// [`Misuse`], if the socket answered with an event that was not asked for.
+pub fn pump<B: Buffer>(
+    clock: impl Fn() -> Instant,
+    shared: &mut impl Shared,
+    lane: &mut Lane<B>,
+    socket: &mut impl Socket,
+    sink: &mut impl Sink,
+) -> Result<bool, Misuse> {
+    let mut moved = false;
+    if lane.is_idle() && lane.is_connected() {
+        let event = socket.check_idle();
+        if event != Event::Blocked {
+            lane.handle(clock(), event)?;
+        }
+    }
+    loop {
+        if lane.poll().is_none() {
+            shared.serve(clock(), lane);
+        }
+        let until = lane.deadline().map(|(at, _)| at);
+        let event = match lane.poll() {
+            None | Some(Want::Idle | Want::Done(..)) => return Ok(moved),
+            Some(Want::Connect) => socket.connect(&shared.route(), until),
+            Some(Want::Send(bytes)) => socket.send(bytes, until),
+            Some(Want::Receive) => socket.receive(lane.rx_window(), until),
+            Some(Want::Leaf(leaf)) => match sink.leaf(&leaf) {
+                true => Event::Taken,
+                false => return Ok(moved),
+            },
+            Some(Want::Missing(missing)) => match sink.missing(&missing) {
+                true => Event::Taken,
+                false => return Ok(moved),
+            },
+            Some(Want::Close) => socket.close(),
+        };
+        lane.handle(clock(), event)?;
+        // A deadline that has passed turns `Blocked` into work for the session.
+        if event == Event::Blocked && lane.poll().is_some() {
+            return Ok(moved);
+        }
+        moved = true;
+    }
+}
+
+impl<const LANES: usize, const WINDOW: usize, const ARENA: usize> Client<LANES, WINDOW, ARENA> {
+    /// Drives all lanes until none can do more, and calls `done` for each operation that ended.
+    ///
+    /// # Errors
+    /// [`Misuse`], if a socket answered with an event that was not asked for.
+    pub fn drive<S: Socket>(
+        &mut self,
+        now: Instant,
+        sockets: &mut [S; LANES],
+        sink: &mut impl Sink,
+        mut done: impl FnMut(OpId, Result<Reply, Error>),
+    ) -> Result<(), Misuse> {
+        loop {
+            let mut moved = false;
+            for (lane, socket) in self.lanes.iter_mut().zip(sockets.iter_mut()) {
+                moved |= pump(|| now, &mut self.session, lane, socket, sink)?;
+                while let Some((op, result)) = self.session.next_done() {
+                    moved = true;
+                    done(op, result);
+                }
+            }
+            if !moved && !self.session.take_changed() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The earliest of all lanes' deadlines.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        (0..LANES)
+            .filter_map(|lane| self.deadline(lane))
+            .map(|(at, _)| at)
+            .min()
+    }
+}

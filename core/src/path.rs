@@ -1,0 +1,233 @@
+//! Names of metadata nodes, and how they reach a request line.
+//!
+//! A *display path* is what people write and what a walk reports:
+//! `/latest/meta-data/public-keys/0=my key/openssh-key`. It holds names as they are, not
+//! percent-encoded. [`Encoded`] is the same path as a request target: the entry of a
+//! `public-keys/` listing is cut to its number (facts §2.5), every byte that RFC 3986 does not
+//! allow raw in a segment is percent-encoded, and so nothing but graphic ASCII comes out.
+
+use core::fmt;
+
+use heapless::String;
+
+/// Longest display path, in bytes: room for a key pair's name of 255 characters.
+pub const MAX_PATH: usize = 384;
+
+/// A checked display path.
+pub(crate) type Path = String<MAX_PATH>;
+
+/// Why a text is not a path.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum PathError {
+    /// It does not begin with `/`.
+    NotAbsolute,
+    /// More than [`MAX_PATH`] bytes.
+    TooLong,
+    /// A control character.
+    ControlCharacter,
+    /// An empty segment (`//`).
+    EmptySegment,
+    /// A `.` or `..` segment.
+    DotSegment,
+}
+
+impl PathError {
+    /// The cause as a phrase.
+    pub const fn explain(self) -> &'static str {
+        match self {
+            Self::NotAbsolute => "a path must begin with /",
+            Self::TooLong => "a path may have at most 384 bytes",
+            Self::ControlCharacter => "a path cannot hold a control character",
+            Self::EmptySegment => "a path cannot hold an empty segment (//)",
+            Self::DotSegment => "a path cannot hold a . or .. segment",
+        }
+    }
+}
+
+impl fmt::Display for PathError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.explain())
+    }
+}
+
+impl core::error::Error for PathError {}
+
+/// Checks a path that a caller wrote.
+pub(crate) fn check(text: &str) -> Result<Path, PathError> {
+    let path = Path::try_from(text).map_err(|_| PathError::TooLong)?;
+    let rest = text.strip_prefix('/').ok_or(PathError::NotAbsolute)?;
+    if text.chars().any(char::is_control) {
+        return Err(PathError::ControlCharacter);
+    }
+    let segments = rest.strip_suffix('/').unwrap_or(rest);
+    if text != "/" {
+        for segment in segments.split('/') {
+            match segment {
+                "" => return Err(PathError::EmptySegment),
+                "." | ".." => return Err(PathError::DotSegment),
+                _ => {}
+            }
+        }
+    }
+    Ok(path)
+}
+
+/// RFC 3986 `pchar` without the percent sign.
+pub(crate) const fn is_pchar(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'-' | b'.'
+                | b'_'
+                | b'~'
+                | b'!'
+                | b'$'
+                | b'&'
+                | b'\''
+                | b'('
+                | b')'
+                | b'*'
+                | b'+'
+                | b','
+                | b';'
+                | b'='
+                | b':'
+                | b'@'
+        )
+}
+
+/// The number of a `public-keys/` entry, if `name` (without a final `/`) is one: `0=my key`.
+pub(crate) fn key_index(name: &str) -> Option<&str> {
+    let (index, _) = name.split_once('=')?;
+    (!index.is_empty() && index.bytes().all(|b| b.is_ascii_digit())).then_some(index)
+}
+
+/// Is `dir` (with its final `/`) the directory whose entries are `N=name`?
+pub(crate) fn is_public_keys(dir: &str) -> bool {
+    dir.ends_with("/public-keys/")
+}
+
+/// A display path as a request target; displays and iterates without a buffer.
+#[derive(Clone, Copy)]
+pub(crate) struct Encoded<'a>(pub(crate) &'a str);
+
+impl<'a> Encoded<'a> {
+    /// The path's raw pieces that go on the wire: all of it but the `=name` of a key's entry.
+    fn pieces(self) -> [&'a str; 2] {
+        const KEYS: &str = "/public-keys/";
+        if let Some(at) = self.0.find(KEYS) {
+            let start = at + KEYS.len();
+            let entry = self.0[start..].split('/').next().unwrap_or("");
+            if let Some(index) = key_index(entry) {
+                return [
+                    &self.0[..start + index.len()],
+                    &self.0[start + entry.len()..],
+                ];
+            }
+        }
+        [self.0, ""]
+    }
+
+    /// The encoded bytes.
+    pub(crate) fn bytes(self) -> impl Iterator<Item = u8> + 'a {
+        self.pieces()
+            .into_iter()
+            .flat_map(str::bytes)
+            .flat_map(|b| {
+                const HEX: &[u8; 16] = b"0123456789ABCDEF";
+                let (text, len) = if is_pchar(b) || b == b'/' {
+                    ([b, 0, 0], 1)
+                } else {
+                    (
+                        [b'%', HEX[usize::from(b >> 4)], HEX[usize::from(b & 15)]],
+                        3,
+                    )
+                };
+                text.into_iter().take(len)
+            })
+    }
+}
+
+impl fmt::Display for Encoded<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.bytes()
+            .try_for_each(|b| fmt::Write::write_char(f, char::from(b)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::string::ToString;
+
+    use super::*;
+
+    fn encoded(path: &str) -> std::string::String {
+        Encoded(path).to_string()
+    }
+
+    #[test]
+    fn pchar_stays_raw_and_all_else_is_encoded() {
+        assert_eq!(
+            encoded("/latest/meta-data/tags/instance/a=b:c@d,e+f~g"),
+            "/latest/meta-data/tags/instance/a=b:c@d,e+f~g"
+        );
+        assert_eq!(encoded("/a b/%41/é?#"), "/a%20b/%2541/%C3%A9%3F%23");
+    }
+
+    #[test]
+    fn only_an_entry_of_public_keys_is_cut_to_its_number() {
+        assert_eq!(
+            encoded("/latest/meta-data/public-keys/0=my key = prod/openssh-key"),
+            "/latest/meta-data/public-keys/0/openssh-key"
+        );
+        assert_eq!(
+            encoded("/latest/meta-data/public-keys/0=k/"),
+            "/latest/meta-data/public-keys/0/"
+        );
+        assert_eq!(
+            encoded("/latest/meta-data/public-keys/"),
+            "/latest/meta-data/public-keys/"
+        );
+        assert_eq!(
+            encoded("/latest/meta-data/public-keys/x=k"),
+            "/latest/meta-data/public-keys/x=k"
+        );
+        assert_eq!(
+            encoded("/latest/meta-data/tags/instance/1=x"),
+            "/latest/meta-data/tags/instance/1=x"
+        );
+    }
+
+    #[test]
+    fn whatever_the_path_only_graphic_ascii_reaches_the_wire() {
+        for c in (0..=0x2ff).filter_map(char::from_u32) {
+            let path = std::format!("/a{c}b/public-keys/0={c}/{c}");
+            assert!(
+                Encoded(&path).bytes().all(|b| b.is_ascii_graphic()),
+                "{path:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn bad_paths_are_refused_by_name() {
+        for (text, error) in [
+            ("", PathError::NotAbsolute),
+            ("latest", PathError::NotAbsolute),
+            ("/a\r\nb", PathError::ControlCharacter),
+            ("/a\0", PathError::ControlCharacter),
+            ("/a\u{85}", PathError::ControlCharacter),
+            ("//", PathError::EmptySegment),
+            ("/a//b", PathError::EmptySegment),
+            ("/a/../b", PathError::DotSegment),
+            ("/./", PathError::DotSegment),
+        ] {
+            assert_eq!(check(text), Err(error), "{text:?}");
+        }
+        assert_eq!(check(&"/a".repeat(193)), Err(PathError::TooLong));
+        assert!(check("/").is_ok());
+        assert!(check("/a/..b/ c/").is_ok());
+    }
+}

@@ -1,0 +1,249 @@
+//! Which work a lane gets next.
+//!
+//! Gets go before nodes of walks, so a get made in the middle of a walk never waits for the
+//! rest of it. Whatever the work, a token comes first.
+
+use crate::client::OpId;
+use crate::error::{Error, Reason, What};
+use crate::lane::{Buffer, Job, Lane, Node, State};
+use crate::session::ops::{Kind, Op, OpState, Start, Tries, with_slash};
+use crate::session::{Session, V1};
+use crate::time::Instant;
+use crate::walk::frontier::Next;
+use crate::walk::listing::is_directory;
+use crate::walk::{Sensitive, Why};
+
+enum Work {
+    /// A get or a listing, by slot.
+    Op(usize),
+    /// The node that the lane holds.
+    Held(OpId),
+    /// The next node of this walk.
+    Walk(usize),
+}
+
+enum Gate {
+    Go,
+    /// Get a token first.
+    Fetch,
+    /// Another lane is getting one, or it is too early to try again.
+    Wait,
+}
+
+impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
+    Session<A, OPS, WALKS, TOKEN>
+{
+    /// Gives an idle lane work. False: there is none for it now.
+    pub(super) fn assign<B: Buffer>(&mut self, now: Instant, lane: &mut Lane<B>) -> bool {
+        let Some(work) = self.pick(now, lane) else {
+            return false;
+        };
+        let job = match self.gate(now) {
+            Gate::Wait => return false,
+            Gate::Fetch => {
+                self.fetch.lane = Some((lane.id, lane.is_connected()));
+                Job::Token(now)
+            }
+            Gate::Go => match work {
+                Work::Op(slot) => {
+                    let op = &mut self.ops[slot];
+                    op.state = OpState::Active {
+                        connected: lane.is_connected(),
+                    };
+                    lane.restart = op.tries.restart;
+                    let id = self.id(slot);
+                    match self.ops[slot].start {
+                        Start::Ask { .. } => Job::Classify(id),
+                        Start::Known { .. } | Start::Taken => Job::Read(id),
+                    }
+                }
+                Work::Held(op) => {
+                    lane.restart = lane.node.as_ref().is_some_and(|n| n.tries.restart);
+                    Job::Node(op)
+                }
+                Work::Walk(index) => match self.take_node(index, lane) {
+                    Some(job) => job,
+                    // Reported without asking, or the walk is over.
+                    None => return true,
+                },
+            },
+        };
+        let second = self.pinned == Some(true);
+        lane.begin(now, job, self.config.timeouts, second);
+        if !lane.reused {
+            self.counters.connections = self.counters.connections.wrapping_add(1);
+        }
+        true
+    }
+
+    /// When an idle lane may get work that it may not get yet.
+    pub(super) fn next_work<B: Buffer>(&self, lane: &Lane<B>) -> Option<(Instant, Reason)> {
+        let backoff = |at| (at, Reason::Backoff);
+        let ops = self
+            .ops
+            .iter()
+            .filter(|op| op.state == OpState::Waiting && !self.is_paused(op))
+            .map(|op| backoff(op.tries.not_before));
+        let held = lane.node.iter().map(|node| backoff(node.tries.not_before));
+        let any_live = self.ops.iter().any(Op::is_live);
+        let fetch = (any_live && self.fetch.lane.is_none()).then(|| backoff(self.fetch.not_before));
+        let walking = self.walks.iter().any(|w| w.op.is_some() && !w.paused);
+        let pace = self
+            .pace
+            .as_ref()
+            .filter(|_| walking)
+            .map(|budget| (budget.ready_at(), Reason::Pace));
+        ops.chain(held)
+            .chain(fetch)
+            .chain(pace)
+            // What is due already waits for another lane, not for time.
+            .filter(|(at, _)| *at > self.now)
+            .min_by_key(|(at, _)| *at)
+    }
+
+    fn pick<B: Buffer>(&self, now: Instant, lane: &Lane<B>) -> Option<Work> {
+        let due = |op: &Op| op.state == OpState::Waiting && op.tries.not_before <= now;
+        let oldest = |wanted: &dyn Fn(&Op) -> bool| {
+            self.ops
+                .iter()
+                .enumerate()
+                .filter(|(_, op)| due(op) && wanted(op))
+                .max_by_key(|(_, op)| self.sequence.wrapping_sub(op.sequence))
+                .map(|(slot, _)| Work::Op(slot))
+        };
+        if let Some(get) = oldest(&|op| !matches!(op.kind, Kind::Walk(_))) {
+            return Some(get);
+        }
+        if self
+            .pace
+            .as_ref()
+            .is_some_and(|budget| budget.ready_at() > now)
+        {
+            return None;
+        }
+        if let Some(node) = &lane.node {
+            let walk = &self.walks[self.walk_index(node.op)?];
+            return (!walk.paused && node.tries.not_before <= now).then_some(Work::Held(node.op));
+        }
+        let classify = |op: &Op| {
+            matches!((op.kind, op.start), (Kind::Walk(walk), Start::Ask { .. })
+                if !self.walks[walk].paused)
+        };
+        if let Some(start) = oldest(&classify) {
+            return Some(start);
+        }
+        self.walks
+            .iter()
+            .position(|walk| {
+                let start = walk.op.and_then(|op| self.op(op)).map(|op| op.start);
+                !walk.paused
+                    && walk.in_flight < walk.lane_limit
+                    && match start {
+                        Some(Start::Known { .. }) => true,
+                        Some(Start::Taken) => walk.frontier.has_next(),
+                        Some(Start::Ask { .. }) | None => false,
+                    }
+            })
+            .map(Work::Walk)
+    }
+
+    fn gate(&mut self, now: Instant) -> Gate {
+        match self.v1 {
+            V1::On { until } if until <= now => self.v1 = V1::Off,
+            V1::On { .. } | V1::Trial => return Gate::Go,
+            V1::Off => {}
+        }
+        let usable = self.token.usable(now);
+        let may_fetch = self.fetch.lane.is_none() && self.fetch.not_before <= now;
+        if self.token.wants_refresh(now) && may_fetch {
+            Gate::Fetch
+        } else if usable {
+            Gate::Go
+        } else {
+            Gate::Wait
+        }
+    }
+
+    /// May a read go out now?
+    pub(super) fn may_read(&mut self, now: Instant) -> bool {
+        self.v1 != V1::Off || self.token.usable(now)
+    }
+
+    /// Takes the next node of a walk for the lane. `None`: it needs no exchange.
+    fn take_node<B: Buffer>(&mut self, index: usize, lane: &mut Lane<B>) -> Option<Job> {
+        let id = self.walks[index].op?;
+        let start = self.op(id)?.start;
+        let again;
+        let (path, depth) = if let Start::Known { directory } = start {
+            again = false;
+            let op = self.op_mut(id)?;
+            op.start = Start::Taken;
+            let path = if directory {
+                with_slash(&op.path)
+            } else {
+                op.path.clone()
+            };
+            (path, 0)
+        } else {
+            match self.walks[index].frontier.next()? {
+                Next::Child { mut path, depth } => {
+                    again = false;
+                    let at = path.trim_end_matches('/').rfind('/').map_or(0, |at| at + 1);
+                    let (dir, name) = path.split_at(at);
+                    if is_directory(dir, name) && !path.ends_with('/') {
+                        // There is room: `judge` counted this byte.
+                        let _ = path.push('/');
+                    }
+                    (path, depth + 1)
+                }
+                Next::Again { dir, depth } => {
+                    again = true;
+                    (dir, depth)
+                }
+            }
+        };
+        let limits = self.config.limits;
+        let walk = &mut self.walks[index];
+        if !again {
+            walk.nodes += 1;
+        }
+        if walk.nodes > limits.nodes {
+            self.finish(id, Err(Error::TooLarge(What::Nodes)));
+            return None;
+        }
+        walk.in_flight += 1;
+        let why = match Sensitive::of(&path) {
+            Some(part) if !walk.include.contains(part.include()) => Some(Why::LeftOut(part)),
+            _ if depth > limits.depth => Some(Why::Failed(Error::TooLarge(What::Depth))),
+            _ => None,
+        };
+        let directory = path.ends_with('/');
+        lane.restart = false;
+        lane.node = Some(Node {
+            op: id,
+            path,
+            depth,
+            directory,
+            tries: Tries::default(),
+        });
+        match why {
+            Some(why) => {
+                lane.state = State::Report(why);
+                None
+            }
+            None => Some(Job::Node(id)),
+        }
+    }
+
+    fn is_paused(&self, op: &Op) -> bool {
+        matches!(op.kind, Kind::Walk(walk) if self.walks[walk].paused)
+    }
+
+    fn id(&self, slot: usize) -> OpId {
+        OpId {
+            // At most 255 slots.
+            slot: u8::try_from(slot).unwrap_or(u8::MAX),
+            generation: self.ops[slot].generation,
+        }
+    }
+}

@@ -1,0 +1,415 @@
+//! What lanes share: the token, the operations, the walks, the pace; and every policy.
+//!
+//! - here: the front for callers, and the order in which a lane is served
+//! - [`assign`]: which work a lane gets next
+//! - [`respond`]: requests written, heads judged, exchanges concluded
+//! - [`lines`]: listings
+//! - [`ops`]: the table of operations and walks
+
+mod assign;
+mod lines;
+mod ops;
+mod respond;
+
+use core::fmt;
+use core::time::Duration;
+
+pub(crate) use self::ops::Tries;
+use self::ops::{Kind, Op, OpState, Start, Walk};
+use crate::client::{OpId, Reply, Route};
+use crate::config::{Config, Target};
+use crate::error::{Error, Fault, Misuse, Phase, Reason};
+use crate::lane::{Buffer, Job, Lane, State};
+use crate::pace::Budget;
+use crate::path::{self, MAX_PATH, PathError};
+use crate::rng::Rng;
+use crate::time::Instant;
+use crate::token::Token;
+use crate::walk::Options;
+use crate::walk::listing;
+
+/// How long reads go without a token before IMDSv2 is tried again.
+const V1_PERIOD: Duration = Duration::from_secs(300);
+
+/// What the lanes of a client share.
+///
+/// `A` is the arena of a walk, `WALKS` how many there may be at once, `OPS` how many operations
+/// of any kind (at most 255), `TOKEN` the longest token.
+pub struct Session<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize> {
+    config: Config,
+    rng: Rng,
+    /// The latest instant seen.
+    now: Instant,
+    token: Token<TOKEN>,
+    fetch: Fetch,
+    v1: V1,
+    ops: [Op; OPS],
+    walks: [Walk<A>; WALKS],
+    /// Numbers operations in the order they came.
+    sequence: u32,
+    pace: Option<Budget>,
+    /// The default endpoint that gave the first token: the second?
+    pinned: Option<bool>,
+    changed: bool,
+    counters: Counters,
+}
+
+/// The token request.
+#[derive(Clone, Copy, Debug)]
+struct Fetch {
+    /// The lane that has it, and whether it is connected.
+    lane: Option<(u8, bool)>,
+    attempts: u8,
+    not_before: Instant,
+    /// A reused connection died under it: the next attempt is free.
+    last: Option<Error>,
+}
+
+/// Reading without a token.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum V1 {
+    Off,
+    /// The token request was refused with this; no read has been answered yet.
+    Trial,
+    On {
+        until: Instant,
+    },
+}
+
+/// What happened so far, for metrics and tests. All counts wrap.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub struct Counters {
+    /// Requests sent, token requests included.
+    pub requests: u32,
+    /// Token requests sent.
+    pub token_requests: u32,
+    /// Attempts after the first.
+    pub retries: u32,
+    /// Answers 429 and 503.
+    pub throttled: u32,
+    /// Times that reads began to go without a token.
+    pub v1_fallbacks: u32,
+    /// Connections asked for.
+    pub connections: u32,
+}
+
+impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
+    Session<A, OPS, WALKS, TOKEN>
+{
+    /// A session with these settings; each arena serves one walk at a time.
+    pub fn new(config: Config, arenas: [A; WALKS]) -> Self {
+        const { assert!(OPS >= 1 && OPS <= 255 && TOKEN >= 56) }
+        Self {
+            rng: Rng::new(config.seed),
+            now: Instant::ZERO,
+            token: Token::none(),
+            fetch: Fetch {
+                lane: None,
+                attempts: 0,
+                not_before: Instant::ZERO,
+                last: None,
+            },
+            v1: V1::Off,
+            ops: core::array::from_fn(|_| Op::FREE),
+            walks: arenas.map(Walk::new),
+            sequence: 0,
+            pace: config.pace.map(Budget::new),
+            pinned: None,
+            changed: false,
+            counters: Counters::default(),
+            config,
+        }
+    }
+
+    /// Begins to read one value. Its chunks are [`Want::Leaf`](crate::Want::Leaf) with this id.
+    ///
+    /// # Errors
+    /// [`Misuse`], for a path that cannot be asked for, or too many operations.
+    pub fn get(&mut self, now: Instant, path: &str) -> Result<OpId, Misuse> {
+        self.start(now, path, Kind::Get)
+    }
+
+    /// Begins to read the listing of a directory. The value is the listing's text.
+    ///
+    /// A path that its parent lists as a leaf ends with [`Error::NotADirectory`].
+    ///
+    /// # Errors
+    /// [`Misuse`], for a path that cannot be asked for, or too many operations.
+    pub fn list(&mut self, now: Instant, path: &str) -> Result<OpId, Misuse> {
+        self.start(now, path, Kind::List)
+    }
+
+    /// Begins a walk of the tree at `path`, which may be a leaf too.
+    ///
+    /// # Errors
+    /// [`Misuse`], for a path that cannot be asked for, or too many operations or walks.
+    pub fn walk(&mut self, now: Instant, path: &str, options: Options) -> Result<OpId, Misuse> {
+        let walk = self
+            .walks
+            .iter()
+            .position(|w| w.op.is_none())
+            .ok_or(Misuse::TooManyWalks)?;
+        let op = self.start(now, path, Kind::Walk(walk))?;
+        self.walks[walk].begin(op, path, options);
+        Ok(op)
+    }
+
+    /// Ends an operation at any time; it is not heard of again. Unknown ids are ignored.
+    pub fn cancel(&mut self, op: OpId) {
+        if self.op(op).is_some() {
+            self.free(op);
+            self.changed = true;
+        }
+    }
+
+    /// No lane takes nodes of this walk until [`resume`](Self::resume): for callers that do not
+    /// take leaves at the moment.
+    pub fn pause(&mut self, op: OpId) {
+        if let Some(walk) = self.walk_of(op) {
+            walk.paused = true;
+        }
+    }
+
+    /// Undoes [`pause`](Self::pause).
+    pub fn resume(&mut self, op: OpId) {
+        if let Some(walk) = self.walk_of(op) {
+            self.changed |= core::mem::take(&mut walk.paused);
+        }
+    }
+
+    /// An operation that has ended, each once. Its id is void from here on.
+    pub fn next_done(&mut self) -> Option<(OpId, Result<Reply, Error>)> {
+        let slot = self
+            .ops
+            .iter()
+            .position(|op| matches!(op.state, OpState::Done(_)))?;
+        let op = OpId {
+            slot: u8::try_from(slot).ok()?,
+            generation: self.ops[slot].generation,
+        };
+        let OpState::Done(result) = self.ops[slot].state else {
+            return None;
+        };
+        self.free(op);
+        Some((op, result))
+    }
+
+    /// Serves a lane: gives it work, writes its request, judges its answer, until it has to wait
+    /// for its driver or for something to happen. [`Lane::poll`] then says what it wants; `None`
+    /// means nothing.
+    pub fn serve<B: Buffer>(&mut self, now: Instant, lane: &mut Lane<B>) {
+        let now = self.clamp(now);
+        self.expire(now);
+        self.drop_void(lane);
+        // Each turn moves the lane on: bounded by the states an exchange has, and by the names
+        // in a window.
+        while lane.poll().is_none() {
+            let moved = match lane.state {
+                State::Idle => self.assign(now, lane),
+                State::Connected => self.request(now, lane),
+                State::Head(head) => self.judge(now, lane, &head),
+                State::Offering { last } => self.clear_offer(lane, last),
+                State::Lines { last } => self.lines(now, lane, last),
+                State::Ended(result) => self.conclude(now, lane, result),
+                State::Connecting
+                | State::Sending { .. }
+                | State::Receiving
+                | State::BadLine { .. }
+                | State::Report(_) => false,
+            };
+            if !moved {
+                break;
+            }
+        }
+    }
+
+    /// When to serve this lane again even if nothing happens, and why.
+    pub fn deadline<B: Buffer>(&self, lane: &Lane<B>) -> Option<(Instant, Reason)> {
+        let own = lane.deadline();
+        let work = lane.is_idle().then(|| self.next_work(lane)).flatten();
+        let ops = self
+            .ops
+            .iter()
+            .filter(|op| op.is_live())
+            .filter_map(|op| Some((op.deadline?, Reason::Operation)))
+            .min_by_key(|(at, _)| *at);
+        [own, work, ops]
+            .into_iter()
+            .flatten()
+            .min_by_key(|(at, _)| *at)
+    }
+
+    /// Did anything change, since this was last asked, that may concern other lanes than the one
+    /// served? Then serve them too.
+    pub fn take_changed(&mut self) -> bool {
+        core::mem::take(&mut self.changed)
+    }
+
+    /// Is the exchange of this lane of use to an operation that someone waits for? A driver that
+    /// goes away leaves such a lane to another driver, and [abandons](Self::abandon) others.
+    pub fn is_wanted<B: Buffer>(&self, lane: &Lane<B>) -> bool {
+        match lane.job {
+            Job::None => false,
+            Job::Token(_) => self.ops.iter().any(|op| match op.kind {
+                Kind::Walk(walk) => op.is_live() && !self.walks[walk].paused,
+                Kind::Get | Kind::List => op.is_live(),
+            }),
+            Job::Read(op) | Job::Classify(op) | Job::Node(op) => self.op(op).is_some(),
+        }
+    }
+
+    /// Breaks off a lane's exchange; what it was for is open again. The lane wants `Close` next.
+    pub fn abandon<B: Buffer>(&mut self, lane: &mut Lane<B>) {
+        match lane.job {
+            Job::None => return,
+            Job::Token(_) => self.fetch.lane = None,
+            Job::Read(op) | Job::Classify(op) => {
+                if let Some(op) = self.op_mut(op) {
+                    op.state = OpState::Waiting;
+                }
+            }
+            Job::Node(op) => self.release_listing(op, lane),
+        }
+        lane.drop_exchange();
+        self.changed = true;
+    }
+
+    /// Where to connect.
+    pub fn route(&self) -> Route {
+        match self.pinned {
+            None if self.config.target == Target::Auto => Route {
+                first: self.config.endpoint(false).clone(),
+                second: Some(self.config.endpoint(true).clone()),
+            },
+            pinned => Route {
+                first: self.config.endpoint(pinned == Some(true)).clone(),
+                second: None,
+            },
+        }
+    }
+
+    /// The settings.
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// What happened so far.
+    pub const fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// Are reads going without a token now?
+    pub const fn is_v1(&self) -> bool {
+        matches!(self.v1, V1::On { .. })
+    }
+
+    fn clamp(&mut self, now: Instant) -> Instant {
+        self.now = self.now.max(now);
+        self.now
+    }
+
+    fn start(&mut self, now: Instant, path: &str, kind: Kind) -> Result<OpId, Misuse> {
+        let mut path = path::check(path).map_err(Misuse::Path)?;
+        let now = self.clamp(now);
+        let slot = self
+            .ops
+            .iter()
+            .position(|op| matches!(op.state, OpState::Free))
+            .ok_or(Misuse::TooManyOperations)?;
+        let start = match kind {
+            Kind::Get => Start::Known { directory: false },
+            Kind::List | Kind::Walk(_) => match listing::known(&path) {
+                Some(directory) => Start::Known { directory },
+                None => Start::Ask {
+                    slash: path.ends_with('/'),
+                },
+            },
+        };
+        if kind != Kind::Get && path != "/" {
+            if path.ends_with('/') {
+                path.pop();
+            } else if path.len() == MAX_PATH {
+                // No room for the slash of its listing.
+                return Err(Misuse::Path(PathError::TooLong));
+            }
+        }
+        self.sequence = self.sequence.wrapping_add(1);
+        let op = &mut self.ops[slot];
+        op.state = OpState::Waiting;
+        op.kind = kind;
+        op.path = path;
+        op.start = start;
+        op.found = None;
+        op.sequence = self.sequence;
+        op.tries = Tries::default();
+        op.last = None;
+        op.deadline = match kind {
+            Kind::Walk(_) => None,
+            Kind::Get | Kind::List => self.config.timeouts.operation.map(|d| now + d),
+        };
+        let id = OpId {
+            slot: u8::try_from(slot).unwrap_or(u8::MAX),
+            generation: op.generation,
+        };
+        if kind == Kind::List && start == (Start::Known { directory: false }) {
+            // `/<version>/user-data`: there is nothing to ask.
+            self.finish(id, Err(Error::NotADirectory));
+        }
+        self.changed = true;
+        Ok(id)
+    }
+
+    /// Ends operations whose time is up.
+    fn expire(&mut self, now: Instant) {
+        for slot in 0..OPS {
+            let op = &self.ops[slot];
+            if op.is_live() && op.deadline.is_some_and(|at| at <= now) {
+                // What it was waiting for says more than that it waited.
+                let error = op.last.unwrap_or_else(|| self.waited_for(op));
+                self.ops[slot].state = OpState::Done(Err(error));
+                self.changed = true;
+            }
+        }
+    }
+
+    /// What an operation that never failed was waiting for when its time ran out.
+    fn waited_for(&self, op: &Op) -> Error {
+        match (op.state, self.fetch.lane) {
+            (OpState::Waiting, Some((_, true))) => Error::Timeout(Reason::TokenReply),
+            (OpState::Waiting, Some((_, false))) => Error::Timeout(Reason::Connect),
+            (OpState::Waiting, None) => {
+                self.fetch.last.unwrap_or(Error::Timeout(Reason::Operation))
+            }
+            (OpState::Active { connected: false }, _) => {
+                Error::Transport(Phase::Connect, Fault::TimedOut)
+            }
+            _ => Error::Timeout(Reason::Operation),
+        }
+    }
+
+    /// Takes from a lane whatever belongs to an operation that is no more.
+    fn drop_void<B: Buffer>(&mut self, lane: &mut Lane<B>) {
+        let gone = |op: OpId| self.op(op).is_none();
+        if lane.node.as_ref().is_some_and(|node| gone(node.op)) {
+            lane.node = None;
+            if matches!(lane.job, Job::Node(_)) || matches!(lane.state, State::Report(_)) {
+                lane.drop_exchange();
+            }
+        } else if lane.op().is_some_and(gone) {
+            lane.drop_exchange();
+        }
+    }
+}
+
+impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize> fmt::Debug
+    for Session<A, OPS, WALKS, TOKEN>
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("token", &self.token)
+            .field("counters", &self.counters)
+            .finish_non_exhaustive()
+    }
+}

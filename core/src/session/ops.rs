@@ -1,0 +1,262 @@
+//! The table of operations and walks.
+
+use crate::client::{OpId, Reply};
+use crate::error::Error;
+use crate::lane::Buffer;
+use crate::path::{Path, key_index};
+use crate::session::Session;
+use crate::time::Instant;
+use crate::walk::frontier::Frontier;
+use crate::walk::{Include, Options, Sensitive, Summary};
+
+/// An operation.
+#[derive(Debug)]
+pub(super) struct Op {
+    pub(super) generation: u32,
+    pub(super) state: OpState,
+    pub(super) kind: Kind,
+    /// For listings and walks without its final slash.
+    pub(super) path: Path,
+    pub(super) start: Start,
+    /// What the parent's listing calls it: a directory?
+    pub(super) found: Option<bool>,
+    pub(super) sequence: u32,
+    pub(super) deadline: Option<Instant>,
+    pub(super) tries: Tries,
+    /// The last failure that led to another attempt.
+    pub(super) last: Option<Error>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum OpState {
+    Free,
+    /// No lane has it, or, for a walk, lanes may have nodes of it.
+    Waiting,
+    /// A lane has it.
+    Active {
+        connected: bool,
+    },
+    Done(Result<Reply, Error>),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Kind {
+    Get,
+    List,
+    /// With the index of its walk.
+    Walk(usize),
+}
+
+/// What is known of the node that an operation starts at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Start {
+    /// Its parent's listing has to be read. `slash`: the caller wrote the final slash.
+    Ask { slash: bool },
+    /// It is, or is not, a directory.
+    Known { directory: bool },
+    /// A lane has taken it (walks).
+    Taken,
+}
+
+/// How often a request was tried.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Tries {
+    /// Attempts made that count.
+    pub(crate) attempts: u8,
+    /// A 401 was answered with a new token.
+    pub(crate) refreshed: bool,
+    /// A redirect added a final slash.
+    pub(crate) slash: bool,
+    /// Chunks were taken from an answer that then broke.
+    pub(crate) restart: bool,
+    /// A reused connection died under it once.
+    pub(crate) free_retry: bool,
+    /// The next attempt goes out no earlier.
+    pub(crate) not_before: Instant,
+}
+
+impl Default for Tries {
+    fn default() -> Self {
+        Self {
+            attempts: 0,
+            refreshed: false,
+            slash: false,
+            restart: false,
+            free_retry: false,
+            not_before: Instant::ZERO,
+        }
+    }
+}
+
+/// A walk, or room for one.
+pub(super) struct Walk<A: Buffer> {
+    pub(super) op: Option<OpId>,
+    pub(super) frontier: Frontier<A>,
+    pub(super) include: Include,
+    /// Nodes that lanes hold.
+    pub(super) in_flight: u8,
+    /// Most nodes that lanes may hold: lowered when the server refuses connections.
+    pub(super) lane_limit: u8,
+    pub(super) paused: bool,
+    /// The lane that has offered a part of a leaf: no other leaf may be offered.
+    pub(super) floor: Option<u8>,
+    /// Names accepted.
+    pub(super) nodes: u32,
+    pub(super) summary: Summary,
+}
+
+impl Op {
+    pub(super) const FREE: Self = Self {
+        generation: 0,
+        state: OpState::Free,
+        kind: Kind::Get,
+        path: Path::new(),
+        start: Start::Taken,
+        found: None,
+        sequence: 0,
+        deadline: None,
+        tries: Tries {
+            attempts: 0,
+            refreshed: false,
+            slash: false,
+            restart: false,
+            free_retry: false,
+            not_before: Instant::ZERO,
+        },
+        last: None,
+    };
+
+    /// Begun and not ended?
+    pub(super) const fn is_live(&self) -> bool {
+        matches!(self.state, OpState::Waiting | OpState::Active { .. })
+    }
+}
+
+impl<A: Buffer> Walk<A> {
+    pub(super) fn new(arena: A) -> Self {
+        Self {
+            op: None,
+            frontier: Frontier::new(arena),
+            include: Include::NONE,
+            in_flight: 0,
+            lane_limit: u8::MAX,
+            paused: false,
+            floor: None,
+            nodes: 0,
+            summary: Summary::default(),
+        }
+    }
+
+    pub(super) fn begin(&mut self, op: OpId, path: &str, options: Options) {
+        self.frontier.clear();
+        self.op = Some(op);
+        // Whoever starts inside a sensitive part has asked for it.
+        self.include = match Sensitive::of(path) {
+            Some(part) => options.include | part.include(),
+            None => options.include,
+        };
+        self.in_flight = 0;
+        self.lane_limit = u8::MAX;
+        self.paused = false;
+        self.floor = None;
+        self.nodes = 0;
+        self.summary = Summary::default();
+    }
+
+    pub(super) fn end(&mut self) {
+        self.op = None;
+        self.frontier.clear();
+    }
+}
+
+impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
+    Session<A, OPS, WALKS, TOKEN>
+{
+    /// The operation, if it is under way.
+    pub(super) fn op(&self, id: OpId) -> Option<&Op> {
+        let op = self.ops.get(usize::from(id.slot))?;
+        (op.generation == id.generation && op.is_live()).then_some(op)
+    }
+
+    pub(super) fn op_mut(&mut self, id: OpId) -> Option<&mut Op> {
+        let op = self.ops.get_mut(usize::from(id.slot))?;
+        (op.generation == id.generation && op.is_live()).then_some(op)
+    }
+
+    pub(super) fn walk_index(&self, id: OpId) -> Option<usize> {
+        match self.op(id)?.kind {
+            Kind::Walk(walk) => Some(walk),
+            Kind::Get | Kind::List => None,
+        }
+    }
+
+    pub(super) fn walk_of(&mut self, id: OpId) -> Option<&mut Walk<A>> {
+        let index = self.walk_index(id)?;
+        self.walks.get_mut(index)
+    }
+
+    /// Ends an operation with this result.
+    pub(super) fn finish(&mut self, id: OpId, result: Result<Reply, Error>) {
+        if let Some(op) = self.op_mut(id) {
+            op.state = OpState::Done(result);
+            if let Kind::Walk(walk) = op.kind {
+                self.walks[walk].end();
+            }
+            self.changed = true;
+        }
+    }
+
+    /// Frees the slot; the id is void.
+    pub(super) fn free(&mut self, id: OpId) {
+        let Some(op) = self.ops.get_mut(usize::from(id.slot)) else {
+            return;
+        };
+        if op.generation != id.generation {
+            return;
+        }
+        op.state = OpState::Free;
+        op.generation = op.generation.wrapping_add(1);
+        if let Kind::Walk(walk) = op.kind {
+            if self.walks[walk].op == Some(id) {
+                self.walks[walk].end();
+            }
+        }
+    }
+
+    /// Ends a walk whose last node is done.
+    pub(super) fn settle(&mut self, index: usize) {
+        let walk = &self.walks[index];
+        let Some(op) = walk.op else { return };
+        let started = self.op(op).is_some_and(|op| op.start == Start::Taken);
+        if started && walk.in_flight == 0 && walk.frontier.is_empty() {
+            let summary = walk.summary;
+            self.finish(op, Ok(Reply::Walked(summary)));
+        }
+    }
+}
+
+/// The path of a directory's listing: with its final slash.
+pub(super) fn with_slash(path: &Path) -> Path {
+    let mut dir = path.clone();
+    if !dir.ends_with('/') {
+        // One byte short of room: then the path itself names no directory we could ask for.
+        let _ = dir.push('/');
+    }
+    dir
+}
+
+/// A path (without final slash) as its directory, with the final slash, and its last name.
+pub(super) fn parent(path: &str) -> (&str, &str) {
+    let at = path.rfind('/').map_or(0, |at| at + 1);
+    path.split_at(at)
+}
+
+/// The name to use for an entry of `public-keys/` that is called by its number only.
+pub(super) fn full_name<'a>(listed: &'a str, wanted: &'a str) -> &'a str {
+    let bare = listed.strip_suffix('/').unwrap_or(listed);
+    if key_index(bare) == Some(wanted) {
+        bare
+    } else {
+        wanted
+    }
+}

@@ -1,0 +1,399 @@
+//! Names still to visit, in an arena of fixed size.
+//!
+//! A *frame* is a directory whose listing was read: its path, then its names in the order of
+//! the listing, with a cursor. Frames lie bottom to top in one run of bytes; the walk goes
+//! depth first, so it takes names from the top.
+//!
+//! ```text
+//!  | /latest/meta-data/ | ami-id\n  iam/\n  mac\n | /latest/meta-data/iam/ | info\n … | free
+//!                         ^ taken   ^ anchor ^ cursor
+//! ```
+//!
+//! What does not fit is not lost: the frame is marked cut, and when its names are used up its
+//! listing is read again. Names up to the *anchor*, the last one taken, are skipped then.
+//! Opening a directory may cut frames below it for room, so an arena that holds the paths along
+//! the deepest chain and one name each suffices for a tree of any width.
+
+use heapless::Vec;
+
+use crate::path::Path;
+
+/// Most directories open at once: the depth limit, and some beside it for parallel lanes.
+const MAX_FRAMES: usize = 32;
+
+pub(crate) struct Frontier<A> {
+    arena: A,
+    frames: Vec<Frame, MAX_FRAMES>,
+}
+
+#[derive(Debug)]
+struct Frame {
+    /// Where its bytes begin.
+    start: usize,
+    dir_len: usize,
+    /// Bytes of names, each with its LF.
+    names_len: usize,
+    /// Offset into the names: the last name taken, if `anchor < cursor`.
+    anchor: usize,
+    /// Offset into the names: the next name.
+    cursor: usize,
+    depth: u8,
+    state: State,
+    /// Names were left out for lack of room: the listing must be read again.
+    cut: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum State {
+    /// A listing is being read; `skipping` until the anchor has passed. `stored`: this reading
+    /// brought at least one name.
+    Reading { skipping: bool, stored: bool },
+    /// No listing is being read.
+    Settled,
+}
+
+/// What is next.
+#[derive(Debug)]
+pub(crate) enum Next {
+    /// A name, joined to its directory.
+    Child { path: Path, depth: u8 },
+    /// This directory's listing, again.
+    Again { dir: Path, depth: u8 },
+}
+
+/// What became of a line.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Pushed {
+    Stored,
+    /// It stands in the listing twice.
+    Repeated,
+    /// An earlier reading of the listing had it, or a later one will.
+    Passed,
+    /// Not even this one name fits.
+    NoRoom,
+}
+
+/// The directory does not fit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct NoRoom;
+
+/// How a reading of a listing ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Finished {
+    Ok,
+    /// The anchor was not in it: what is new cannot be told from what was visited.
+    AnchorLost,
+}
+
+impl<A: AsRef<[u8]> + AsMut<[u8]>> Frontier<A> {
+    pub(crate) const fn new(arena: A) -> Self {
+        Self {
+            arena,
+            frames: Vec::new(),
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.frames.clear();
+    }
+
+    /// Is there nothing to take and no listing being read?
+    pub(crate) fn is_empty(&self) -> bool {
+        self.frames.iter().all(Frame::is_spent)
+    }
+
+    /// Could [`next`](Self::next) give something?
+    pub(crate) fn has_next(&self) -> bool {
+        self.frames.iter().any(|f| f.has_names() || f.wants_again())
+    }
+
+    /// Takes the next name, from the top.
+    pub(crate) fn next(&mut self) -> Option<Next> {
+        while let Some(index) = self.frames.iter().position(Frame::is_spent) {
+            self.resize(index, 0);
+            self.frames.remove(index);
+        }
+        let index = self
+            .frames
+            .iter()
+            .rposition(|f| f.has_names() || f.wants_again())?;
+        let arena = self.arena.as_ref();
+        let frame = &mut self.frames[index];
+        let dir = text(frame.dir(arena));
+        let depth = frame.depth;
+        let mut path = Path::new();
+        // `push` checked that directory and name together are a legal path.
+        path.push_str(dir).ok()?;
+        if frame.has_names() {
+            let names = frame.names(arena);
+            let rest = &names[frame.cursor..];
+            let len = rest.iter().position(|b| *b == b'\n').unwrap_or(rest.len());
+            path.push_str(text(&rest[..len])).ok()?;
+            frame.anchor = frame.cursor;
+            frame.cursor += len + 1;
+            Some(Next::Child { path, depth })
+        } else {
+            frame.begin();
+            Some(Next::Again { dir: path, depth })
+        }
+    }
+
+    /// The listing of `dir` is about to be read, for the first time or again.
+    pub(crate) fn open(&mut self, dir: &str, depth: u8) -> Result<(), NoRoom> {
+        if let Some(index) = self.find(dir) {
+            self.frames[index].begin();
+            return Ok(());
+        }
+        if self.frames.is_full() || !self.make_room(dir.len(), None) {
+            return Err(NoRoom);
+        }
+        let start = self.used();
+        self.arena.as_mut()[start..start + dir.len()].copy_from_slice(dir.as_bytes());
+        let mut frame = Frame {
+            start,
+            dir_len: dir.len(),
+            names_len: 0,
+            anchor: 0,
+            cursor: 0,
+            depth,
+            state: State::Settled,
+            cut: false,
+        };
+        frame.begin();
+        self.frames.push(frame).map_err(|_| NoRoom)
+    }
+
+    /// Would a name of `dir` be stored now, as far as it is new and fits?
+    pub(crate) fn is_accepting(&self, dir: &str) -> bool {
+        self.find(dir).is_some_and(|index| {
+            let frame = &self.frames[index];
+            !frame.cut
+                && matches!(
+                    frame.state,
+                    State::Reading {
+                        skipping: false,
+                        ..
+                    }
+                )
+        })
+    }
+
+    /// A line of the listing of `dir`, judged to be a name.
+    pub(crate) fn push(&mut self, dir: &str, name: &str) -> Pushed {
+        let Some(index) = self.find(dir) else {
+            return Pushed::NoRoom;
+        };
+        let arena = self.arena.as_ref();
+        let frame = &mut self.frames[index];
+        let State::Reading { skipping, stored } = frame.state else {
+            return Pushed::Passed;
+        };
+        if skipping {
+            if frame.anchor_name(arena) == name.as_bytes() {
+                frame.state = State::Reading {
+                    skipping: false,
+                    stored,
+                };
+            }
+            return Pushed::Passed;
+        }
+        let mut lines = frame.names(arena).split(|b| *b == b'\n');
+        if lines.any(|line| line == name.as_bytes()) && !name.is_empty() {
+            return Pushed::Repeated;
+        }
+        if frame.cut {
+            return Pushed::Passed;
+        }
+        let need = name.len() + 1;
+        let fits = if stored {
+            self.free() >= need
+        } else {
+            self.make_room(need, Some(index))
+        };
+        if !fits {
+            self.frames[index].cut = true;
+            return if stored {
+                Pushed::Passed
+            } else {
+                Pushed::NoRoom
+            };
+        }
+        let frame = &self.frames[index];
+        let (at, len) = (frame.start + frame.len(), frame.names_len);
+        self.resize(index, frame.len() + need);
+        let arena = self.arena.as_mut();
+        arena[at..at + name.len()].copy_from_slice(name.as_bytes());
+        arena[at + name.len()] = b'\n';
+        let frame = &mut self.frames[index];
+        frame.names_len = len + need;
+        frame.state = State::Reading {
+            skipping: false,
+            stored: true,
+        };
+        Pushed::Stored
+    }
+
+    /// The listing of `dir` was read to its end.
+    pub(crate) fn finish(&mut self, dir: &str) -> Finished {
+        let Some(index) = self.find(dir) else {
+            return Finished::Ok;
+        };
+        let frame = &mut self.frames[index];
+        let lost = matches!(frame.state, State::Reading { skipping: true, .. });
+        frame.state = State::Settled;
+        if lost {
+            frame.cut = false;
+            return Finished::AnchorLost;
+        }
+        Finished::Ok
+    }
+
+    /// The reading of the listing of `dir` broke off and will be tried again: names that were
+    /// not taken are forgotten, those that were are skipped then.
+    pub(crate) fn abort(&mut self, dir: &str) {
+        if let Some(index) = self.find(dir) {
+            self.drop_names(index);
+            self.frames[index].begin();
+        }
+    }
+
+    /// The listing of `dir` will not be read to its end.
+    pub(crate) fn give_up(&mut self, dir: &str) {
+        if let Some(index) = self.find(dir) {
+            let frame = &mut self.frames[index];
+            frame.state = State::Settled;
+            frame.cut = false;
+        }
+    }
+
+    fn find(&self, dir: &str) -> Option<usize> {
+        let arena = self.arena.as_ref();
+        self.frames
+            .iter()
+            .rposition(|f| f.dir(arena) == dir.as_bytes())
+    }
+
+    fn used(&self) -> usize {
+        self.frames.last().map_or(0, |f| f.start + f.len())
+    }
+
+    fn free(&self) -> usize {
+        self.arena.as_ref().len() - self.used()
+    }
+
+    /// Makes `need` bytes free: first by forgetting names that were taken, then by cutting the
+    /// names of frames from the bottom up, all but those of frame `keep`.
+    fn make_room(&mut self, need: usize, keep: Option<usize>) -> bool {
+        for index in 0..self.frames.len() {
+            if self.free() >= need {
+                return true;
+            }
+            self.forget_taken(index);
+        }
+        for index in 0..self.frames.len() {
+            if self.free() >= need {
+                return true;
+            }
+            if Some(index) != keep && self.frames[index].has_names() {
+                self.drop_names(index);
+                self.frames[index].cut = true;
+            }
+        }
+        self.free() >= need
+    }
+
+    /// Forgets the names before the anchor.
+    fn forget_taken(&mut self, index: usize) {
+        let frame = &mut self.frames[index];
+        let gone = frame.anchor;
+        let names = frame.start + frame.dir_len;
+        let end = names + frame.names_len;
+        let len = frame.len() - gone;
+        self.arena.as_mut().copy_within(names + gone..end, names);
+        let start = frame.start;
+        frame.anchor = 0;
+        frame.cursor -= gone;
+        frame.names_len -= gone;
+        self.close_gap(index, start + len, gone);
+    }
+
+    /// Drops the names that were not taken.
+    fn drop_names(&mut self, index: usize) {
+        let frame = &self.frames[index];
+        self.resize(index, frame.dir_len + frame.cursor);
+        let frame = &mut self.frames[index];
+        frame.names_len = frame.cursor;
+    }
+
+    /// Gives frame `index` `len` bytes and moves the frames above it.
+    fn resize(&mut self, index: usize, len: usize) {
+        let used = self.used();
+        let frame = &self.frames[index];
+        let (old_end, new_end) = (frame.start + frame.len(), frame.start + len);
+        self.arena.as_mut().copy_within(old_end..used, new_end);
+        for above in &mut self.frames[index + 1..] {
+            above.start = above.start + new_end - old_end;
+        }
+    }
+
+    /// Closes a gap of `gap` bytes at `at`, just behind frame `index`.
+    fn close_gap(&mut self, index: usize, at: usize, gap: usize) {
+        let above = &mut self.frames[index + 1..];
+        let Some(last) = above.last() else { return };
+        let used = last.start + last.len();
+        self.arena.as_mut().copy_within(at + gap..used, at);
+        for frame in above {
+            frame.start -= gap;
+        }
+    }
+}
+
+impl Frame {
+    const fn len(&self) -> usize {
+        self.dir_len + self.names_len
+    }
+
+    fn dir<'a>(&self, arena: &'a [u8]) -> &'a [u8] {
+        &arena[self.start..self.start + self.dir_len]
+    }
+
+    fn names<'a>(&self, arena: &'a [u8]) -> &'a [u8] {
+        let start = self.start + self.dir_len;
+        &arena[start..start + self.names_len]
+    }
+
+    /// The last name taken; empty if none was.
+    fn anchor_name<'a>(&self, arena: &'a [u8]) -> &'a [u8] {
+        let taken = &self.names(arena)[self.anchor..self.cursor];
+        taken.strip_suffix(b"\n").unwrap_or(taken)
+    }
+
+    const fn has_names(&self) -> bool {
+        self.cursor < self.names_len
+    }
+
+    fn wants_again(&self) -> bool {
+        self.cut && !self.has_names() && self.state == State::Settled
+    }
+
+    fn is_spent(&self) -> bool {
+        !self.has_names() && !self.cut && self.state == State::Settled
+    }
+
+    const fn begin(&mut self) {
+        self.state = State::Reading {
+            skipping: self.anchor < self.cursor,
+            stored: false,
+        };
+        self.cut = false;
+    }
+}
+
+/// Only text was stored.
+fn text(bytes: &[u8]) -> &str {
+    core::str::from_utf8(bytes).unwrap_or_default()
+}
+
+#[cfg(test)]
+#[path = "frontier_tests.rs"]
+mod tests;
