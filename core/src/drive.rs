@@ -47,7 +47,7 @@ pub trait Sink {
 /// Access to a session that may be shared.
 pub trait Shared {
     /// [`Session::serve`].
-    fn serve<B: Buffer>(&mut self, now: Instant, lane: &mut Lane<B>);
+    fn serve<B: Buffer>(&mut self, now: Instant, lane: &mut Lane<B>) -> bool;
 
     /// [`Session::route`].
     fn route(&mut self) -> Route;
@@ -56,8 +56,8 @@ pub trait Shared {
 impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize> Shared
     for Session<A, OPS, WALKS, TOKEN>
 {
-    fn serve<B: Buffer>(&mut self, now: Instant, lane: &mut Lane<B>) {
-        Self::serve(self, now, lane);
+    fn serve<B: Buffer>(&mut self, now: Instant, lane: &mut Lane<B>) -> bool {
+        Self::serve(self, now, lane)
     }
 
     fn route(&mut self) -> Route {
@@ -65,12 +65,80 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize> Shared
     }
 }
 
-/// Drives a lane until it can do no more: it is idle, its socket or the sink blocks.
+/// What a [`step`] came to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Step {
+    /// Something happened.
+    Moved,
+    /// The socket or the sink can do nothing now.
+    Blocked,
+    /// The lane has nothing to do.
+    Idle,
+}
+
+/// Does the one thing that a lane wants.
 ///
-/// `clock` tells the present; it is asked before and after each call of the socket.
+/// `clock` tells the present; it is asked before and after the call of the socket.
 ///
-/// Answers whether it moved at all. When lanes share a session, drive the others too if
-/// [`Session::take_changed`] says so.
+/// # Errors
+/// [`Misuse`], if the socket answered with an event that was not asked for.
+pub fn step<B: Buffer>(
+    clock: impl Fn() -> Instant,
+    shared: &mut impl Shared,
+    lane: &mut Lane<B>,
+    socket: &mut impl Socket,
+    sink: &mut impl Sink,
+) -> Result<Step, Misuse> {
+    if lane.poll().is_none() {
+        shared.serve(clock(), lane);
+    }
+    let until = lane.deadline().map(|(at, _)| at);
+    let event = match lane.poll() {
+        None | Some(Want::Idle | Want::Done(..)) => return Ok(Step::Idle),
+        Some(Want::Connect) => socket.connect(&shared.route(), until),
+        Some(Want::Send(bytes)) => socket.send(bytes, until),
+        Some(Want::Receive) => socket.receive(lane.rx_window(), until),
+        Some(Want::Leaf(leaf)) => match sink.leaf(&leaf) {
+            true => Event::Taken,
+            false => return Ok(Step::Blocked),
+        },
+        Some(Want::Missing(missing)) => match sink.missing(&missing) {
+            true => Event::Taken,
+            false => return Ok(Step::Blocked),
+        },
+        Some(Want::Close) => socket.close(),
+    };
+    lane.handle(clock(), event)?;
+    // A deadline that has passed, of the lane's phase or of its operation, turns `Blocked` into
+    // work for the session.
+    if event == Event::Blocked && !shared.serve(clock(), lane) {
+        return Ok(Step::Blocked);
+    }
+    Ok(Step::Moved)
+}
+
+/// Looks at a kept connection before it is used again: one that the server has closed is given
+/// up now and not after a request was written to it.
+///
+/// # Errors
+/// [`Misuse`], if the socket answered with an event that was not asked for.
+pub fn check_idle<B: Buffer>(
+    clock: impl Fn() -> Instant,
+    lane: &mut Lane<B>,
+    socket: &mut impl Socket,
+) -> Result<(), Misuse> {
+    if lane.is_idle() && lane.is_connected() {
+        let event = socket.check_idle();
+        if event != Event::Blocked {
+            lane.handle(clock(), event)?;
+        }
+    }
+    Ok(())
+}
+
+/// Drives a lane until it can do no more. Answers whether it moved at all.
+///
+/// When lanes share a session, drive the others too if [`Session::take_changed`] says so.
 ///
 /// # Errors
 /// [`Misuse`], if the socket answered with an event that was not asked for.
@@ -82,39 +150,11 @@ pub fn pump<B: Buffer>(
     sink: &mut impl Sink,
 ) -> Result<bool, Misuse> {
     let mut moved = false;
-    if lane.is_idle() && lane.is_connected() {
-        let event = socket.check_idle();
-        if event != Event::Blocked {
-            lane.handle(clock(), event)?;
-        }
-    }
-    loop {
-        if lane.poll().is_none() {
-            shared.serve(clock(), lane);
-        }
-        let until = lane.deadline().map(|(at, _)| at);
-        let event = match lane.poll() {
-            None | Some(Want::Idle | Want::Done(..)) => return Ok(moved),
-            Some(Want::Connect) => socket.connect(&shared.route(), until),
-            Some(Want::Send(bytes)) => socket.send(bytes, until),
-            Some(Want::Receive) => socket.receive(lane.rx_window(), until),
-            Some(Want::Leaf(leaf)) => match sink.leaf(&leaf) {
-                true => Event::Taken,
-                false => return Ok(moved),
-            },
-            Some(Want::Missing(missing)) => match sink.missing(&missing) {
-                true => Event::Taken,
-                false => return Ok(moved),
-            },
-            Some(Want::Close) => socket.close(),
-        };
-        lane.handle(clock(), event)?;
-        // A deadline that has passed turns `Blocked` into work for the session.
-        if event == Event::Blocked && lane.poll().is_some() {
-            return Ok(moved);
-        }
+    check_idle(&clock, lane, socket)?;
+    while step(&clock, shared, lane, socket, sink)? == Step::Moved {
         moved = true;
     }
+    Ok(moved)
 }
 
 impl<const LANES: usize, const WINDOW: usize, const ARENA: usize> Client<LANES, WINDOW, ARENA> {

@@ -79,6 +79,8 @@ pub enum Peer {
     Http(HttpError),
     /// The connection ended before the answer did, until attempts ran out.
     Truncated,
+    /// Text was asked for, and the value is not UTF-8.
+    NotUtf8,
     /// A listing too large for the arena changed so that its rest cannot be told from what was
     /// already visited.
     ListingChanged,
@@ -336,6 +338,7 @@ impl Peer {
             | Self::Html
             | Self::PartialContent
             | Self::Http(_)
+            | Self::NotUtf8
             | Self::Truncated => Cause::NotImds,
         }
     }
@@ -399,6 +402,7 @@ impl fmt::Display for Peer {
             Self::Status(status) => write!(f, "status {status}"),
             Self::Http(error) => f.write_str(error.explain()),
             Self::Truncated => f.write_str("the connection ended in the middle of the answer"),
+            Self::NotUtf8 => f.write_str("the value is not UTF-8 text"),
             Self::ListingChanged => f.write_str("a large listing changed while it was being read"),
         }
     }
@@ -459,6 +463,26 @@ impl What {
             Self::Depth => "the tree is deeper than the limit",
             Self::Nodes => "the tree has more nodes than the limit",
             Self::Walk => "the tree has more bytes than the limit",
+        }
+    }
+}
+
+/// What an operating system's error means. `WouldBlock` and `Interrupted` are no faults.
+#[cfg(feature = "std")]
+impl From<std::io::ErrorKind> for Fault {
+    fn from(kind: std::io::ErrorKind) -> Self {
+        use std::io::ErrorKind as K;
+        match kind {
+            K::ConnectionRefused => Self::Refused,
+            // No address of this family: the same as no route to it.
+            K::HostUnreachable | K::NetworkUnreachable | K::NetworkDown | K::AddrNotAvailable => {
+                Self::Unreachable
+            }
+            K::PermissionDenied => Self::Denied,
+            K::ConnectionReset | K::ConnectionAborted | K::BrokenPipe => Self::Reset,
+            K::UnexpectedEof => Self::Closed,
+            K::TimedOut => Self::TimedOut,
+            _ => Self::Other,
         }
     }
 }

@@ -360,6 +360,11 @@ impl<B: Buffer> Lane<B> {
         self.state == State::Idle
     }
 
+    /// Is the exchange, or the node that the lane keeps, this operation's?
+    pub fn serves(&self, op: OpId) -> bool {
+        self.op() == Some(op) || self.node.as_ref().is_some_and(|node| node.op == op)
+    }
+
     /// The operation that the exchange serves; none for a token.
     pub(crate) const fn op(&self) -> Option<OpId> {
         match self.job {

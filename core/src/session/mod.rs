@@ -198,11 +198,11 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
 
     /// Serves a lane: gives it work, writes its request, judges its answer, until it has to wait
     /// for its driver or for something to happen. [`Lane::poll`] then says what it wants; `None`
-    /// means nothing.
-    pub fn serve<B: Buffer>(&mut self, now: Instant, lane: &mut Lane<B>) {
+    /// means nothing. Answers whether the lane's state has changed.
+    pub fn serve<B: Buffer>(&mut self, now: Instant, lane: &mut Lane<B>) -> bool {
         let now = self.clamp(now);
         self.expire(now);
-        self.drop_void(lane);
+        let mut served = self.drop_void(lane);
         // Each turn moves the lane on: bounded by the states an exchange has, and by the names
         // in a window.
         while lane.poll().is_none() {
@@ -222,7 +222,9 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
             if !moved {
                 break;
             }
+            served = true;
         }
+        served
     }
 
     /// When to serve this lane again even if nothing happens, and why.
@@ -239,6 +241,17 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
             .into_iter()
             .flatten()
             .min_by_key(|(at, _)| *at)
+    }
+
+    /// Ends operations whose time is up: for drivers that have no lane to serve at the moment.
+    pub fn handle_deadline(&mut self, now: Instant) {
+        let now = self.clamp(now);
+        self.expire(now);
+    }
+
+    /// When the time of an operation is up.
+    pub fn op_deadline(&self, op: OpId) -> Option<Instant> {
+        self.op(op)?.deadline
     }
 
     /// Did anything change, since this was last asked, that may concern other lanes than the one
@@ -390,16 +403,18 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
     }
 
     /// Takes from a lane whatever belongs to an operation that is no more.
-    fn drop_void<B: Buffer>(&mut self, lane: &mut Lane<B>) {
+    fn drop_void<B: Buffer>(&mut self, lane: &mut Lane<B>) -> bool {
         let gone = |op: OpId| self.op(op).is_none();
-        if lane.node.as_ref().is_some_and(|node| gone(node.op)) {
+        let node_gone = lane.node.as_ref().is_some_and(|node| gone(node.op));
+        let exchange_gone = lane.op().is_some_and(gone)
+            || (node_gone && matches!(lane.state, State::Report(_)));
+        if node_gone {
             lane.node = None;
-            if matches!(lane.job, Job::Node(_)) || matches!(lane.state, State::Report(_)) {
-                lane.drop_exchange();
-            }
-        } else if lane.op().is_some_and(gone) {
+        }
+        if exchange_gone {
             lane.drop_exchange();
         }
+        node_gone || exchange_gone
     }
 }
 

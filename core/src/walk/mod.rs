@@ -152,6 +152,20 @@ impl fmt::Display for Why {
     }
 }
 
+/// The entries of a listing, as a [`list`](crate::Session::list) brings it: names, or why a line
+/// is none. Directories keep their final slash.
+pub fn entries<'a>(
+    dir: &'a str,
+    listing: &'a [u8],
+) -> impl Iterator<Item = Result<&'a str, BadName>> {
+    let mut rest = listing;
+    core::iter::from_fn(move || {
+        let (line, used) = listing::cut(rest, true)?;
+        rest = &rest[used..];
+        Some(listing::judge(dir, line))
+    })
+}
+
 /// What a finished walk counted.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]

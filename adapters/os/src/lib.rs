@@ -1,0 +1,13 @@
+//! What the adapters for operating systems share, so that neither writes it again.
+//!
+//! Applications use `imds-blocking` or `imds-tokio`, which re-export what they need from here.
+
+mod clock;
+mod dial;
+mod gather;
+mod node;
+
+pub use clock::{Clock, random_seed};
+pub use dial::{Dial, event_of};
+pub use gather::Gather;
+pub use node::{Node, entries};
