@@ -1,0 +1,131 @@
+//! A blocking TCP socket.
+
+use core::net::SocketAddr;
+use core::time::Duration;
+use std::io::{self, Read, Write};
+use std::net::{TcpStream, ToSocketAddrs};
+
+use imds_core::drive;
+use imds_core::endpoint::Host;
+use imds_core::{Endpoint, Event, Fault, Instant, Route};
+use imds_os::{Clock, Dial, event_of};
+
+/// The shortest time-out a socket can have: zero means none.
+const SHORTEST: Duration = Duration::from_millis(1);
+
+#[derive(Debug)]
+pub(crate) struct Socket {
+    pub(crate) dial: Dial,
+    clock: Clock,
+    stream: Option<TcpStream>,
+    /// Comes back by then whatever a phase allows.
+    pub(crate) limit: Option<Instant>,
+}
+
+impl Socket {
+    pub(crate) const fn new(clock: Clock, dial: Dial) -> Self {
+        Self {
+            dial,
+            clock,
+            stream: None,
+            limit: None,
+        }
+    }
+
+    /// Time left until `until` or the limit.
+    fn left(&self, until: Option<Instant>) -> Option<Duration> {
+        let until = [until, self.limit].into_iter().flatten().min()?;
+        Some(until.saturating_since(self.clock.now()).max(SHORTEST))
+    }
+
+    fn dial(&self, endpoint: &Endpoint, until: Option<Instant>) -> Result<TcpStream, Event> {
+        let addresses: Vec<SocketAddr> = match endpoint.host() {
+            Host::Ip(ip) => vec![SocketAddr::new(*ip, endpoint.port())],
+            Host::Name(name) => (name.as_str(), endpoint.port())
+                .to_socket_addrs()
+                .map_err(|_| Event::Failed(Fault::NameNotFound))?
+                .collect(),
+        };
+        let mut event = Event::Failed(Fault::NameNotFound);
+        for address in addresses {
+            match self.connect_to(address, until) {
+                Ok(stream) => return Ok(stream),
+                Err(error) => event = Event::Failed(Fault::from(error.kind())),
+            }
+        }
+        Err(event)
+    }
+
+    fn connect_to(&self, address: SocketAddr, until: Option<Instant>) -> io::Result<TcpStream> {
+        let socket = self.dial.socket(address)?;
+        match self.left(until) {
+            Some(left) => socket.connect_timeout(&address.into(), left)?,
+            None => socket.connect(&address.into())?,
+        }
+        Ok(socket.into())
+    }
+}
+
+impl drive::Socket for Socket {
+    fn connect(&mut self, route: &Route, until: Option<Instant>) -> Event {
+        let first = match self.dial(&route.first, until) {
+            Ok(stream) => {
+                self.stream = Some(stream);
+                return Event::Connected;
+            }
+            Err(event) => event,
+        };
+        let Some(second) = &route.second else {
+            return first;
+        };
+        // One after the other: the head start of the first is all its time to connect. The
+        // second gets as much again.
+        let again = until.map(|_| self.clock.now() + HEAD_START);
+        match self.dial(second, again) {
+            Ok(stream) => {
+                self.stream = Some(stream);
+                Event::ConnectedSecond
+            }
+            // No route to one family says less than what happened on the other.
+            Err(event) if first == Event::Failed(Fault::Unreachable) => event,
+            Err(_) => first,
+        }
+    }
+
+    fn send(&mut self, bytes: &[u8], until: Option<Instant>) -> Event {
+        let left = self.left(until);
+        let Some(stream) = &mut self.stream else {
+            return Event::Failed(Fault::Closed);
+        };
+        match stream
+            .set_write_timeout(left)
+            .and_then(|()| stream.write(bytes))
+        {
+            Ok(n) => Event::Sent(n),
+            Err(error) => event_of(&error),
+        }
+    }
+
+    fn receive(&mut self, window: &mut [u8], until: Option<Instant>) -> Event {
+        let left = self.left(until);
+        let Some(stream) = &mut self.stream else {
+            return Event::Failed(Fault::Closed);
+        };
+        match stream
+            .set_read_timeout(left)
+            .and_then(|()| stream.read(window))
+        {
+            Ok(0) => Event::Eof,
+            Ok(n) => Event::Received(n),
+            Err(error) => event_of(&error),
+        }
+    }
+
+    fn close(&mut self) -> Event {
+        self.stream = None;
+        Event::Closed
+    }
+}
+
+/// How long the second address of a route may take to connect.
+const HEAD_START: Duration = Duration::from_millis(250);
