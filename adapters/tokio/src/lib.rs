@@ -1,0 +1,143 @@
+//! EC2 instance metadata for tokio: one token and a few connections, shared by many tasks.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let server = imds_mock::server::Server::start(imds_mock::Mock::new(imds_mock::Profile::Ec2)).await?;
+//! # let url = server.url();
+//! use imds_tokio::{Client, Config, Node, Options};
+//! use imds_core::{Endpoint, config::Target};
+//!
+//! // `Client::default()` is right on an instance; this is a test server.
+//! let config = Config::new(Target::One(Endpoint::parse(&url)?));
+//! let client = Client::builder().config(config).build();
+//! let id = client.get_str("/latest/meta-data/instance-id").await?;
+//! assert!(id.is_some_and(|id| id.starts_with("i-")));
+//!
+//! let mut walk = client.walk("/latest/meta-data/placement/", Options::default());
+//! while let Some(node) = walk.next().await {
+//!     if let Node::Leaf { path, value } = node? {
+//!         println!("{path} has {} bytes", value.len());
+//!     }
+//! }
+//! # Ok(()) }
+//! ```
+//!
+//! Any call may be dropped at any await: whatever it was doing for others goes on in their
+//! hands. A client never uses an HTTP proxy.
+
+mod builder;
+mod clock;
+mod connect;
+mod idle;
+mod pool;
+mod socket;
+mod task;
+mod walk;
+
+use core::fmt;
+use core::future::poll_fn;
+use std::sync::Arc;
+
+pub use imds_core::walk::Options;
+pub use imds_core::{Config, Error};
+use imds_core::{Counters, Misuse, OpId, Peer, Reply};
+pub use imds_os::Node;
+use imds_os::entries;
+
+pub use crate::builder::{Builder, MAX_LANES};
+pub use crate::connect::Stream;
+use crate::pool::{Pool, State};
+use crate::task::Task;
+pub use crate::walk::Walk;
+
+/// A client. Clones share its token and its connections.
+#[derive(Clone)]
+pub struct Client {
+    pool: Arc<Pool>,
+    lanes: usize,
+}
+
+impl Default for Client {
+    fn default() -> Self {
+        Self::builder().build()
+    }
+}
+
+impl Client {
+    /// To make a client with other settings than the defaults.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// Reads one value; `None` if there is no such key.
+    ///
+    /// # Errors
+    /// [`Error`] says whose fault it is.
+    pub async fn get(&self, path: &str) -> Result<Option<Vec<u8>>, Error> {
+        self.read(|state, now| state.session.get(now, path)).await
+    }
+
+    /// Reads one value as text.
+    ///
+    /// # Errors
+    /// [`Peer::NotUtf8`], if it is none; else as [`get`](Self::get).
+    pub async fn get_str(&self, path: &str) -> Result<Option<String>, Error> {
+        self.get(path)
+            .await?
+            .map(|value| String::from_utf8(value).map_err(|_| Error::Peer(Peer::NotUtf8)))
+            .transpose()
+    }
+
+    /// Reads the names in a directory; directories among them end with `/`. `None` if there is
+    /// no such directory.
+    ///
+    /// # Errors
+    /// [`Error::NotADirectory`] for a leaf; else as [`get`](Self::get).
+    pub async fn list(&self, path: &str) -> Result<Option<Vec<String>>, Error> {
+        let listing = self
+            .read(|state, now| state.session.list(now, path))
+            .await?;
+        Ok(listing.map(entries))
+    }
+
+    /// Walks the tree at `path` over all lanes that are free.
+    ///
+    /// Up to four walks at a time; one more ends at once with
+    /// [`TooManyWalks`](Misuse::TooManyWalks).
+    pub fn walk(&self, path: impl Into<String>, options: Options) -> Walk {
+        Walk::new(Arc::clone(&self.pool), path.into(), options, self.lanes)
+    }
+
+    /// What happened so far.
+    pub fn counters(&self) -> Counters {
+        self.pool.lock().session.counters()
+    }
+
+    async fn read(
+        &self,
+        start: impl FnOnce(&mut State, imds_core::Instant) -> Result<OpId, Misuse>,
+    ) -> Result<Option<Vec<u8>>, Error> {
+        let mut task = Task::begin(&self.pool, 1, start).await?;
+        let op = task.op;
+        let (result, value) = poll_fn(|cx| {
+            task.poll(cx, |state| {
+                let result = state.gather.result(op)?;
+                Some((result, state.gather.take_value(op)))
+            })
+        })
+        .await;
+        Ok(match result? {
+            Reply::Found | Reply::Walked(_) => Some(value),
+            Reply::Absent => None,
+        })
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("lanes", &self.lanes)
+            .finish_non_exhaustive()
+    }
+}

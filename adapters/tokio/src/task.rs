@@ -1,0 +1,187 @@
+//! A task's part in an operation: it drives lanes while it waits.
+
+use core::future::Future;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+use std::sync::Arc;
+
+use imds_core::drive::Step;
+use imds_core::{Error, Instant, Misuse, OpId};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Sleep;
+
+use crate::idle;
+use crate::pool::{Pool, Slot, State};
+
+/// Steps on one lane before the others have their turn.
+const TURN: usize = 16;
+
+/// An operation and the task that waits for it. Dropped early, it cancels the operation and
+/// leaves everyone else's work to others.
+pub(crate) struct Task {
+    pool: Arc<Pool>,
+    pub(crate) op: OpId,
+    /// Lanes in this task's hands.
+    slots: Vec<Box<Slot>>,
+    /// Most lanes it takes.
+    lanes: usize,
+    sleep: Option<Pin<Box<Sleep>>>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Task {
+    /// Begins an operation as soon as there is a place for it.
+    pub(crate) async fn begin(
+        pool: &Arc<Pool>,
+        lanes: usize,
+        start: impl FnOnce(&mut State, Instant) -> Result<OpId, Misuse>,
+    ) -> Result<Self, Error> {
+        let place = Arc::clone(&pool.places)
+            .acquire_owned()
+            .await
+            .map_err(|_| Error::Misuse(Misuse::TooManyOperations))?;
+        let mut state = pool.lock();
+        let op = start(&mut state, pool.clock.now()).map_err(Error::Misuse)?;
+        state.gather.begin(op, None);
+        drop(state);
+        Ok(Self {
+            pool: Arc::clone(pool),
+            op,
+            slots: Vec::new(),
+            lanes,
+            sleep: None,
+            _place: place,
+        })
+    }
+
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    /// Drives lanes until `enough` gives something.
+    pub(crate) fn poll<R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut enough: impl FnMut(&mut State) -> Option<R>,
+    ) -> Poll<R> {
+        loop {
+            {
+                let pool = Arc::clone(&self.pool);
+                let mut state = pool.lock();
+                if let Some(result) = enough(&mut state) {
+                    drop(state);
+                    self.release();
+                    return Poll::Ready(result);
+                }
+                if let Some(waker) = state.gather.extra(self.op) {
+                    match waker {
+                        Some(waker) => waker.clone_from(cx.waker()),
+                        None => *waker = Some(cx.waker().clone()),
+                    }
+                }
+                self.take_lanes(&mut state);
+            }
+            let mut moved = false;
+            let mut idle = Vec::new();
+            for mut slot in core::mem::take(&mut self.slots) {
+                self.pool.check_idle(&mut slot, cx);
+                let mut last = Step::Moved;
+                for _ in 0..TURN {
+                    last = self.pool.step(&mut slot, cx);
+                    if last != Step::Moved {
+                        break;
+                    }
+                    moved = true;
+                }
+                match last {
+                    Step::Idle => idle.push(slot),
+                    Step::Moved | Step::Blocked => self.slots.push(slot),
+                }
+            }
+            let (kept_busy, until) = self.settle(idle);
+            if moved || kept_busy {
+                continue;
+            }
+            if !self.sleep_until(cx, until) {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    fn take_lanes(&mut self, state: &mut State) {
+        while self.slots.len() < self.lanes {
+            match state.take(self.op, self.slots.is_empty()) {
+                Some(slot) => self.slots.push(slot),
+                None => return,
+            }
+        }
+    }
+
+    /// Puts idle lanes back. Answers whether one turned out to have work, and when to look again.
+    fn settle(&mut self, mut idle: Vec<Box<Slot>>) -> (bool, Option<Instant>) {
+        idle::register(&self.pool, &mut idle);
+        let now = self.pool.clock.now();
+        let mut state = self.pool.lock();
+        state.session.handle_deadline(now);
+        state.spread();
+        let mut until = state.session.op_deadline(self.op);
+        let mut earlier = |at: Option<Instant>| {
+            until = [until, at].into_iter().flatten().min();
+        };
+        let mut busy = false;
+        for slot in &self.slots {
+            earlier(state.session.deadline(&slot.lane).map(|(at, _)| at));
+        }
+        for slot in idle {
+            earlier(state.session.deadline(&slot.lane).map(|(at, _)| at));
+            if let Some(slot) = state.rest(now, self.op, slot) {
+                busy = true;
+                self.slots.push(slot);
+            }
+        }
+        // Serving a lane under this lock may have ended something.
+        state.spread();
+        drop(state);
+        idle::start(&self.pool);
+        (busy, until)
+    }
+
+    /// Has the task woken at `until`. True: that is now.
+    fn sleep_until(&mut self, cx: &mut Context<'_>, until: Option<Instant>) -> bool {
+        let Some(at) = until.and_then(|until| self.pool.clock.at(until)) else {
+            self.sleep = None;
+            return false;
+        };
+        let sleep = match &mut self.sleep {
+            Some(sleep) => {
+                if sleep.deadline() != at {
+                    sleep.as_mut().reset(at);
+                }
+                sleep
+            }
+            None => self.sleep.insert(Box::pin(tokio::time::sleep_until(at))),
+        };
+        sleep.as_mut().poll(cx).is_ready()
+    }
+
+    /// Gives all lanes back; the operation stays.
+    fn release(&mut self) {
+        idle::register(&self.pool, &mut self.slots);
+        let now = self.pool.clock.now();
+        let mut state = self.pool.lock();
+        for slot in self.slots.drain(..) {
+            state.give(now, slot);
+        }
+        drop(state);
+        idle::start(&self.pool);
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.pool.lock().forget(self.op);
+        self.release();
+        // Whoever was to take a lane and was passed over in favour of this task.
+        self.pool.lock().wake_waiting();
+    }
+}
