@@ -149,7 +149,8 @@ pub fn pump<B: Buffer>(
     socket: &mut impl Socket,
     sink: &mut impl Sink,
 ) -> Result<bool, Misuse> {
-    let mut moved = false;
+    // What belongs to an operation that was cancelled meanwhile is dropped first.
+    let mut moved = shared.serve(clock(), lane);
     check_idle(&clock, lane, socket)?;
     while step(&clock, shared, lane, socket, sink)? == Step::Moved {
         moved = true;

@@ -78,6 +78,8 @@ pub struct Lane<B: Buffer> {
     pub(crate) skipping_line: bool,
     deadline: Option<(Instant, Reason)>,
     timeouts: Timeouts,
+    /// The latest instant seen.
+    now: Instant,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -205,6 +207,7 @@ impl<B: Buffer> Lane<B> {
             skipping_line: false,
             deadline: None,
             timeouts: Timeouts::NONE,
+            now: Instant::ZERO,
         }
     }
 
@@ -248,9 +251,10 @@ impl<B: Buffer> Lane<B> {
     /// Where the driver puts received bytes while the lane wants [`Want::Receive`]. Never empty
     /// then. On an idle lane it is room for a byte nobody asked for.
     pub fn rx_window(&mut self) -> &mut [u8] {
-        let start = match self.state {
-            State::Receiving => self.raw.end,
-            _ => 0,
+        let start = if self.state == State::Receiving {
+            self.raw.end
+        } else {
+            0
         };
         self.window.as_mut().get_mut(start..).unwrap_or_default()
     }
@@ -260,6 +264,8 @@ impl<B: Buffer> Lane<B> {
     /// # Errors
     /// [`Misuse`], if the event does not answer what `poll` wanted. The lane is unchanged then.
     pub fn handle(&mut self, now: Instant, event: Event) -> Result<(), Misuse> {
+        self.now = self.now.max(now);
+        let now = self.now;
         match (self.state, event) {
             // A kept connection that the server closed, or spoke on out of turn.
             (State::Idle, Event::Eof | Event::Received(_) | Event::Failed(_))
@@ -326,7 +332,9 @@ impl<B: Buffer> Lane<B> {
             (
                 State::Connecting | State::Sending { .. } | State::Receiving,
                 Event::Failed(fault),
-            ) => self.fail(Error::Transport(self.phase(), fault)),
+            ) if self.conn != Conn::Spent || self.state == State::Receiving => {
+                self.fail(Error::Transport(self.phase(), fault));
+            }
             (State::Sending { .. }, Event::Eof) => {
                 self.fail(Error::Transport(self.phase(), Fault::Closed));
             }
@@ -346,7 +354,14 @@ impl<B: Buffer> Lane<B> {
     pub const fn deadline(&self) -> Option<(Instant, Reason)> {
         match self.state {
             State::Connecting | State::Sending { .. } | State::Receiving => self.deadline,
-            _ => None,
+            State::Idle
+            | State::Connected
+            | State::Head(_)
+            | State::Offering { .. }
+            | State::Lines { .. }
+            | State::BadLine { .. }
+            | State::Report(_)
+            | State::Ended(_) => None,
         }
     }
 
@@ -385,6 +400,7 @@ impl<B: Buffer> Lane<B> {
         self.job = job;
         self.timeouts = timeouts;
         self.verdict = Verdict::NONE;
+        self.offset = 0;
         if self.conn == Conn::Open {
             self.reused = true;
             self.state = State::Connected;

@@ -2,7 +2,7 @@
 //! bytes, values and deadlines out. No std, no allocation, no clock, no socket, no randomness.
 #![no_std]
 #![forbid(unsafe_code)]
-#[cfg(test)]
+#[cfg(any(test, feature = "std"))]
 extern crate std;
 
 #[macro_use]
@@ -15,6 +15,7 @@ pub mod endpoint;
 mod error;
 pub mod http;
 mod lane;
+pub mod model;
 mod pace;
 pub mod path;
 mod retry;

@@ -25,7 +25,6 @@ impl Rng {
     pub(crate) const fn next_u32(&mut self) -> u32 {
         let old = self.step();
         let low = (((old >> 18) ^ old) >> 27) & 0xffff_ffff;
-        #[expect(clippy::cast_possible_truncation, reason = "masked to 32 bits above")]
         (low as u32).rotate_right((old >> 59) as u32)
     }
 

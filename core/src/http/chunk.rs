@@ -78,7 +78,16 @@ impl Chunks {
                         done: true,
                     });
                 }
-                _ => self.framing(*byte)?,
+                State::Size
+                | State::MoreSize
+                | State::Extension
+                | State::SizeLf
+                | State::DataCr
+                | State::DataLf
+                | State::Trailer
+                | State::TrailerLine
+                | State::TrailerLf
+                | State::LastLf => self.framing(*byte)?,
             }
         }
         Ok(Chunk {

@@ -6,7 +6,7 @@
 use crate::client::OpId;
 use crate::error::{Error, Reason, What};
 use crate::lane::{Buffer, Job, Lane, Node, State};
-use crate::session::ops::{Kind, Op, OpState, Start, Tries, with_slash};
+use crate::session::ops::{Kind, Op, OpState, SHELF, Start, Tries, with_slash};
 use crate::session::{Session, V1};
 use crate::time::Instant;
 use crate::walk::frontier::Next;
@@ -54,20 +54,24 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
                     let id = self.id(slot);
                     match self.ops[slot].start {
                         Start::Ask { .. } => Job::Classify(id),
-                        Start::Known { .. } | Start::Taken => Job::Read(id),
+                        Start::Known { .. } | Start::Taken | Start::Shelved { .. } => Job::Read(id),
                     }
                 }
                 Work::Held(op) => {
                     lane.restart = lane.node.as_ref().is_some_and(|n| n.tries.restart);
                     Job::Node(op)
                 }
-                Work::Walk(index) => match self.take_node(index, lane) {
-                    Some(job) => job,
-                    // Reported without asking, or the walk is over.
-                    None => return true,
-                },
+                Work::Walk(index) => {
+                    self.shelve(lane);
+                    match self.take_node(index, lane) {
+                        Some(job) => job,
+                        // Reported without asking, or the walk is over.
+                        None => return true,
+                    }
+                }
             },
         };
+        self.spend_pace(now, job);
         let second = self.pinned == Some(true);
         lane.begin(now, job, self.config.timeouts, second);
         if !lane.reused {
@@ -123,8 +127,15 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
         }
         if let Some(node) = &lane.node {
             let walk = &self.walks[self.walk_index(node.op)?];
-            return (!walk.paused && node.tries.not_before <= now).then_some(Work::Held(node.op));
+            if !walk.paused && node.tries.not_before <= now {
+                return Some(Work::Held(node.op));
+            }
+            // It waits. Its own walk must not take the lane meanwhile, others may.
+            if self.op(node.op)?.start != Start::Taken {
+                return None;
+            }
         }
+        let held = lane.node.as_ref().map(|node| node.op);
         let classify = |op: &Op| {
             matches!((op.kind, op.start), (Kind::Walk(walk), Start::Ask { .. })
                 if !self.walks[walk].paused)
@@ -135,13 +146,19 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
         self.walks
             .iter()
             .position(|walk| {
-                let start = walk.op.and_then(|op| self.op(op)).map(|op| op.start);
-                !walk.paused
+                let Some(op) = walk.op.and_then(|op| self.op(op)) else {
+                    return false;
+                };
+                walk.op != held
+                    && !walk.paused
                     && walk.in_flight < walk.lane_limit
-                    && match start {
-                        Some(Start::Known { .. }) => true,
-                        Some(Start::Taken) => walk.frontier.has_next(),
-                        Some(Start::Ask { .. }) | None => false,
+                    && match op.start {
+                        Start::Known { .. } => true,
+                        Start::Shelved { .. } => {
+                            op.tries.not_before <= now || walk.frontier.has_next()
+                        }
+                        Start::Taken => walk.frontier.has_next(),
+                        Start::Ask { .. } => false,
                     }
             })
             .map(Work::Walk)
@@ -169,10 +186,55 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
         self.v1 != V1::Off || self.token.usable(now)
     }
 
+    /// Puts the node that the lane holds, if any, back to its walk.
+    fn shelve<B: Buffer>(&mut self, lane: &mut Lane<B>) {
+        let Some(node) = lane.node.take() else { return };
+        let Some(index) = self.walk_index(node.op) else {
+            return;
+        };
+        if let Some(op) = self.op_mut(node.op) {
+            op.start = Start::Shelved { depth: node.depth };
+            op.path = node.path;
+            op.tries = node.tries;
+        }
+        let walk = &mut self.walks[index];
+        walk.in_flight = walk.in_flight.saturating_sub(1);
+        if walk.floor == Some(lane.id) {
+            walk.floor = Some(SHELF);
+        }
+    }
+
+    /// Takes a shelved node for the lane.
+    fn unshelve<B: Buffer>(&mut self, index: usize, id: OpId, depth: u8, lane: &mut Lane<B>) {
+        let Some(op) = self.op_mut(id) else { return };
+        op.start = Start::Taken;
+        let (path, tries) = (op.path.clone(), op.tries);
+        let walk = &mut self.walks[index];
+        walk.in_flight += 1;
+        if walk.floor == Some(SHELF) {
+            walk.floor = Some(lane.id);
+        }
+        lane.restart = tries.restart;
+        lane.node = Some(Node {
+            op: id,
+            directory: path.ends_with('/'),
+            path,
+            depth,
+            tries,
+        });
+    }
+
     /// Takes the next node of a walk for the lane. `None`: it needs no exchange.
     fn take_node<B: Buffer>(&mut self, index: usize, lane: &mut Lane<B>) -> Option<Job> {
         let id = self.walks[index].op?;
-        let start = self.op(id)?.start;
+        let op = self.op(id)?;
+        let start = op.start;
+        if let Start::Shelved { depth } = start
+            && op.tries.not_before <= self.now
+        {
+            self.unshelve(index, id, depth, lane);
+            return Some(Job::Node(id));
+        }
         let again;
         let (path, depth) = if let Start::Known { directory } = start {
             again = false;

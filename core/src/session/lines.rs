@@ -47,6 +47,9 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
                     lane.consume(len);
                 } else if lane.is_full() {
                     lane.skipping_line = true;
+                    if !self.is_reporting(lane) {
+                        continue;
+                    }
                     lane.state = State::BadLine {
                         why: Why::BadName(BadName::TooLong),
                         line: len.min(EXCERPT),
@@ -90,6 +93,17 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
         }
     }
 
+    /// Are bad lines of this listing reported? Not if another reading of it has told of them, or
+    /// will, and not if it is read only to look up one name.
+    fn is_reporting<B: Buffer>(&mut self, lane: &Lane<B>) -> bool {
+        match (lane.job, &lane.node) {
+            (Job::Node(op), Some(node)) => self
+                .walk_of(op)
+                .is_some_and(|walk| walk.frontier.is_accepting(&node.path)),
+            _ => false,
+        }
+    }
+
     /// A line of a directory that is walked.
     fn collect(&mut self, op: OpId, dir: &str, line: &[u8]) -> Line {
         let Some(walk) = self.walk_of(op) else {
@@ -97,7 +111,6 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
         };
         let name = match judge(dir, line) {
             Ok(name) => name,
-            // Another reading of the listing has told of it, or will.
             Err(_) if !walk.frontier.is_accepting(dir) => return Line::Next,
             Err(bad) => return Line::Report(bad),
         };

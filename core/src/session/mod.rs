@@ -1,10 +1,10 @@
 //! What lanes share: the token, the operations, the walks, the pace; and every policy.
 //!
 //! - here: the front for callers, and the order in which a lane is served
-//! - [`assign`]: which work a lane gets next
-//! - [`respond`]: requests written, heads judged, exchanges concluded
-//! - [`lines`]: listings
-//! - [`ops`]: the table of operations and walks
+//! - `assign`: which work a lane gets next
+//! - `respond`: requests written, heads judged, exchanges concluded
+//! - `lines`: listings
+//! - `ops`: the table of operations and walks
 
 mod assign;
 mod lines;
@@ -158,10 +158,9 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
 
     /// Ends an operation at any time; it is not heard of again. Unknown ids are ignored.
     pub fn cancel(&mut self, op: OpId) {
-        if self.op(op).is_some() {
-            self.free(op);
-            self.changed = true;
-        }
+        // One that has ended and was not told of is cancelled too.
+        self.free(op);
+        self.changed = true;
     }
 
     /// No lane takes nodes of this walk until [`resume`](Self::resume): for callers that do not
@@ -275,15 +274,27 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
 
     /// Breaks off a lane's exchange; what it was for is open again. The lane wants `Close` next.
     pub fn abandon<B: Buffer>(&mut self, lane: &mut Lane<B>) {
+        // What has come to its end is concluded, or it would be delivered twice.
+        if let State::Ended(result) = lane.state {
+            self.conclude(self.now, lane, result);
+            return;
+        }
+        let restart = lane.was_taken_from();
         match lane.job {
             Job::None => return,
             Job::Token(_) => self.fetch.lane = None,
             Job::Read(op) | Job::Classify(op) => {
                 if let Some(op) = self.op_mut(op) {
                     op.state = OpState::Waiting;
+                    op.tries.restart |= restart;
                 }
             }
-            Job::Node(op) => self.release_listing(op, lane),
+            Job::Node(op) => {
+                self.release_listing(op, lane);
+                if let Some(node) = &mut lane.node {
+                    node.tries.restart |= restart;
+                }
+            }
         }
         lane.drop_exchange();
         self.changed = true;

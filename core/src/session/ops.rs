@@ -56,6 +56,9 @@ pub(super) enum Start {
     Known { directory: bool },
     /// A lane has taken it (walks).
     Taken,
+    /// A lane has put back a node of the walk, to serve another walk: the operation's path and
+    /// tries are that node's.
+    Shelved { depth: u8 },
 }
 
 /// How often a request was tried.
@@ -87,6 +90,9 @@ impl Default for Tries {
         }
     }
 }
+
+/// Stands for the lane of a shelved node in [`Walk::floor`].
+pub(super) const SHELF: u8 = u8::MAX;
 
 /// A walk, or room for one.
 pub(super) struct Walk<A: Buffer> {
@@ -212,6 +218,9 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
             return;
         };
         if op.generation != id.generation {
+            return;
+        }
+        if op.state == OpState::Free {
             return;
         }
         op.state = OpState::Free;

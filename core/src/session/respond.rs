@@ -42,8 +42,6 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
             lane.rest();
             return true;
         }
-        self.spend_pace(now, job);
-
         let written = match job {
             Job::Token(_) => {
                 let endpoint = self.config.endpoint(lane.second);
@@ -75,7 +73,8 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
         true
     }
 
-    fn spend_pace(&mut self, now: Instant, job: Job) {
+    /// Walks, and only walks, are paced.
+    pub(super) fn spend_pace(&mut self, now: Instant, job: Job) {
         let walking = match job {
             Job::Node(_) => true,
             Job::Classify(op) => self.walk_index(op).is_some(),
@@ -171,7 +170,12 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
                 retry_after = retry_after_of(bytes);
             }
             Disposition::Retry(_) => retry_after = retry_after_of(bytes),
-            _ => {}
+            Disposition::Deliver
+            | Disposition::Refresh
+            | Disposition::Absent
+            | Disposition::Redirect(_)
+            | Disposition::NoTokens(_)
+            | Disposition::Fatal(_) => {}
         }
         let limits = self.config.limits;
         let mut allowance = usize::try_from(limits.value).unwrap_or(usize::MAX);
@@ -322,14 +326,13 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
     ) {
         self.fetch.lane = None;
         self.changed = true;
-        let outcome = match outcome {
-            Disposition::Deliver => {
-                match self.token.accept(asked, lane.verdict.ttl, lane.payload()) {
-                    Ok(()) => Disposition::Deliver,
-                    Err(error) => Disposition::Fatal(error),
-                }
+        let outcome = if outcome == Disposition::Deliver {
+            match self.token.accept(asked, lane.verdict.ttl, lane.payload()) {
+                Ok(()) => Disposition::Deliver,
+                Err(error) => Disposition::Fatal(error),
             }
-            other => other,
+        } else {
+            outcome
         };
         let second = lane.second;
         let retry_after = lane.verdict.retry_after;
@@ -569,7 +572,19 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
                 self.v1 = V1::Off;
                 outcome
             }
-            _ => outcome,
+            // More is to come before it is known.
+            Disposition::Retry(_) | Disposition::Redirect(_) => outcome,
+            Disposition::NoTokens(_) | Disposition::Fatal(_) => {
+                self.end_trial();
+                outcome
+            }
+        }
+    }
+
+    /// A read without a token failed for good: nothing is remembered.
+    fn end_trial(&mut self) {
+        if self.v1 == V1::Trial {
+            self.v1 = V1::Off;
         }
     }
 
@@ -613,7 +628,10 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
                         tries.not_before = now + pause;
                         Retry::Again(tries)
                     }
-                    None => Retry::No(Err(error)),
+                    None => {
+                        self.end_trial();
+                        Retry::No(Err(error))
+                    }
                 }
             }
         }

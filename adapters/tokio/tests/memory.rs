@@ -1,0 +1,255 @@
+//! The client over `tokio::io::duplex`, in time that stands still until it is needed.
+
+use core::time::Duration;
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use imds_core::config::Target;
+use imds_core::walk::{Include, Options};
+use imds_core::{Config, Endpoint, Error, Fault, Peer, Phase, Reason};
+use imds_mock::{Fault as Script, Mock, Profile, server};
+use imds_tokio::{Client, Node};
+use tokio::io::DuplexStream;
+use tokio::time::Instant;
+
+const ID: &str = "/latest/meta-data/instance-id";
+
+/// A client whose connections lead to `mock` through memory.
+fn client(mock: &Arc<Mutex<Mock>>, lanes: u8) -> Client {
+    let mock = Arc::clone(mock);
+    let began = Instant::now();
+    let config = Config {
+        pace: None,
+        ..Config::new(Target::One(Endpoint::IPV4))
+    };
+    Client::builder()
+        .config(config)
+        .lanes(lanes)
+        .connector(move |_| {
+            let mock = Arc::clone(&mock);
+            async move {
+                let (ours, mut theirs) = tokio::io::duplex(4096);
+                tokio::spawn(async move {
+                    server::attend(&mut theirs, &mock, began, |_| {}).await;
+                });
+                Ok::<DuplexStream, io::Error>(ours)
+            }
+        })
+        .build()
+}
+
+fn shared(mock: Mock) -> Arc<Mutex<Mock>> {
+    Arc::new(Mutex::new(mock))
+}
+
+fn puts(mock: &Arc<Mutex<Mock>>) -> usize {
+    let mock = mock.lock().unwrap();
+    mock.log().iter().filter(|e| e.method == "PUT").count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_token_request_is_told_after_one_second() {
+    let mock = shared(Mock::new(Profile::HopLimited));
+    let began = Instant::now();
+    let error = client(&mock, 1).get(ID).await.unwrap_err();
+    assert_eq!(error, Error::Timeout(Reason::TokenReply));
+    assert_eq!(error.cause().exit_code(), 6);
+    assert_eq!(began.elapsed(), Duration::from_secs(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_connection_in_time_is_told_within_a_second_of_attempts() {
+    let config = Config::new(Target::One(Endpoint::IPV4));
+    let client = Client::builder()
+        .config(config)
+        .connector(|_| core::future::pending::<io::Result<DuplexStream>>())
+        .build();
+    let began = Instant::now();
+    let error = client.get(ID).await.unwrap_err();
+    assert_eq!(error, Error::Timeout(Reason::Connect));
+    assert_eq!(error.cause().exit_code(), 7);
+    assert!(began.elapsed() <= Duration::from_millis(3 * 250 + 50 + 100));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_second_address_is_tried_after_a_head_start_and_remembered() {
+    let mock = shared(Mock::new(Profile::Ec2).always_close(true));
+    let tried = Arc::new(Mutex::new(Vec::new()));
+    let began = Instant::now();
+    let client = {
+        let (mock, tried) = (Arc::clone(&mock), Arc::clone(&tried));
+        Client::builder()
+            .config(Config {
+                pace: None,
+                ..Config::default()
+            })
+            .connector(move |endpoint| {
+                tried.lock().unwrap().push((endpoint.to_string(), began.elapsed()));
+                let mock = Arc::clone(&mock);
+                async move {
+                    if endpoint == Endpoint::IPV4 {
+                        core::future::pending::<()>().await;
+                    }
+                    let (ours, mut theirs) = tokio::io::duplex(4096);
+                    tokio::spawn(async move {
+                        server::attend(&mut theirs, &mock, began, |_| {}).await;
+                    });
+                    Ok::<DuplexStream, io::Error>(ours)
+                }
+            })
+            .build()
+    };
+    // Connecting as such has 250 ms; the race is one connection with two ways.
+    assert!(client.get(ID).await.unwrap().is_some());
+    let tried = tried.lock().unwrap();
+    let names: Vec<_> = tried.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["http://169.254.169.254", "http://[fd00:ec2::254]", "http://[fd00:ec2::254]"]);
+    assert_eq!(tried[1].1, Duration::from_millis(250));
+    let mock = mock.lock().unwrap();
+    let hosts = mock.log().iter().map(|e| e.header("host").map(str::to_owned));
+    assert!(hosts.clone().all(|host| host.as_deref() == Some("[fd00:ec2::254]")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_route_the_second_address_is_tried_at_once() {
+    let mock = shared(Mock::new(Profile::Ec2));
+    let began = Instant::now();
+    let client = {
+        let mock = Arc::clone(&mock);
+        Client::builder()
+            .connector(move |endpoint| {
+                let mock = Arc::clone(&mock);
+                async move {
+                    if endpoint == Endpoint::IPV4 {
+                        return Err(io::Error::from(io::ErrorKind::NetworkUnreachable));
+                    }
+                    let (ours, mut theirs) = tokio::io::duplex(4096);
+                    tokio::spawn(async move {
+                        server::attend(&mut theirs, &mock, began, |_| {}).await;
+                    });
+                    Ok::<DuplexStream, io::Error>(ours)
+                }
+            })
+            .build()
+    };
+    assert!(client.get(ID).await.unwrap().is_some());
+    assert_eq!(began.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_local_prohibition_ends_at_once() {
+    let client = Client::builder()
+        .connector(|_| async {
+            Err::<DuplexStream, _>(io::Error::from(io::ErrorKind::PermissionDenied))
+        })
+        .build();
+    let error = client.get(ID).await.unwrap_err();
+    assert_eq!(error, Error::Transport(Phase::Connect, Fault::Denied));
+}
+
+/// Polls a get `polls` times, lets the server work in between, and drops it.
+async fn drop_after(client: &Client, polls: usize) -> bool {
+    let mut get = Box::pin(client.get(ID));
+    for _ in 0..polls {
+        let done = core::future::poll_fn(|cx| {
+            core::task::Poll::Ready(get.as_mut().poll(cx).is_ready())
+        })
+        .await;
+        if done {
+            return true;
+        }
+        tokio::task::yield_now().await;
+    }
+    false
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_future_dropped_at_any_await_harms_nobody() {
+    for lanes in [1, 8] {
+        for polls in 0..40 {
+            let mock = shared(Mock::new(Profile::Ec2).fault(Script::any().dribble()));
+            let client = client(&mock, lanes);
+            let mut others: Vec<_> = (0..3)
+                .map(|_| {
+                    let client = client.clone();
+                    tokio::spawn(async move { client.get(ID).await })
+                })
+                .collect();
+            let done = drop_after(&client, polls).await;
+            for other in others.drain(..) {
+                assert!(other.await.unwrap().unwrap().is_some(), "{lanes} lanes, {polls} polls");
+            }
+            assert_eq!(puts(&mock), 1, "{lanes} lanes, {polls} polls");
+            // And when it was alone.
+            drop_after(&client, polls).await;
+            assert!(client.get(ID).await.unwrap().is_some());
+            if done {
+                break;
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_request_left_behind_long_ago_does_not_fail_the_next_get() {
+    let mock = shared(Mock::new(Profile::Ec2).fault(Script::token().times(1).stall()));
+    let client = client(&mock, 1);
+    assert!(!drop_after(&client, 5).await);
+    tokio::time::advance(Duration::from_secs(3600)).await;
+    assert!(client.get(ID).await.unwrap().is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_walk_dropped_at_any_node_leaves_the_client_usable() {
+    for lanes in [1, 8] {
+        for nodes in 0..30 {
+            let mock = shared(Mock::new(Profile::Ec2));
+            let client = client(&mock, lanes);
+            let mut walk = client.walk("/latest/", Options::default());
+            for _ in 0..nodes {
+                assert!(walk.next().await.unwrap().is_ok());
+            }
+            drop(walk);
+            assert!(client.get(ID).await.unwrap().is_some());
+            assert_eq!(puts(&mock), 1);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_consumer_may_take_longer_than_every_time_out() {
+    let mock = shared(Mock::new(Profile::Ec2));
+    let client = client(&mock, 8);
+    let mut walk = client.walk("/latest/", Options::include(Include::ALL));
+    let mut leaves = 0;
+    while let Some(node) = walk.next().await {
+        assert!(matches!(node.unwrap(), Node::Leaf { .. }));
+        leaves += 1;
+        if leaves % 10 == 0 {
+            tokio::time::advance(Duration::from_secs(60)).await;
+        }
+    }
+    let expected = mock.lock().unwrap().data().leaves().count();
+    assert_eq!(leaves, expected);
+    let attempts = mock.lock().unwrap().log().iter().filter(|e| e.status != 200).count();
+    assert_eq!(attempts, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn throttling_is_obeyed_and_has_an_end() {
+    let mock = shared(
+        Mock::new(Profile::Ec2)
+            .fault(Script::on("GET", ID).times(1).status(429).header("Retry-After", "2")),
+    );
+    let began = Instant::now();
+    assert!(client(&mock, 1).get(ID).await.unwrap().is_some());
+    assert!(began.elapsed() >= Duration::from_secs(2));
+
+    let mock = shared(
+        Mock::new(Profile::Ec2).fault(Script::on("GET", ID).status(429).header("Retry-After", "60")),
+    );
+    let began = Instant::now();
+    let error = client(&mock, 1).get(ID).await.unwrap_err();
+    assert_eq!(error, Error::Peer(Peer::Throttled(429)));
+    assert!(began.elapsed() < Duration::from_millis(100));
+}

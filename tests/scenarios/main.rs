@@ -1,0 +1,15 @@
+//! Scenarios: the client against the mock, in sentences.
+
+mod classify;
+mod common;
+mod concurrency;
+mod foreign;
+mod gets;
+mod limits;
+mod order;
+mod pieces;
+mod retries;
+mod sensitive;
+mod tokens;
+mod v1;
+mod walks;
