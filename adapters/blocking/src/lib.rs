@@ -22,11 +22,12 @@ mod socket;
 use core::time::Duration;
 
 use imds_core::drive::{self, Step};
+pub use imds_core::model::IdentityDocument;
 pub use imds_core::walk::Options;
 pub use imds_core::{Config, Error};
 use imds_core::{Counters, Lane, Leaf, Missing, OpId, Reply, Session};
-use imds_os::{Clock, Gather, entries};
-pub use imds_os::{Dial, Node};
+use imds_os::{Clock, Gather, documents, entries};
+pub use imds_os::{Credentials, Dial, Node, ReadError};
 
 use crate::socket::Socket;
 
@@ -85,6 +86,53 @@ impl Client {
         let op = self.session.list(self.clock.now(), path);
         let listing = self.read(op.map_err(Error::Misuse)?)?;
         Ok(listing.map(entries))
+    }
+
+    /// Reads one value as text.
+    ///
+    /// # Errors
+    /// [`NotUtf8`](imds_core::Peer::NotUtf8), if it is none; else as [`get`](Self::get).
+    pub fn get_str(&mut self, path: &str) -> Result<Option<String>, Error> {
+        self.get(path)?.map(documents::text).transpose()
+    }
+
+    /// The region, from its own key or, on old instances, from the identity document.
+    ///
+    /// # Errors
+    /// [`ReadError`] says whose fault it is.
+    pub fn region(&mut self) -> Result<Option<String>, ReadError> {
+        if let Some(region) = self.get_str(documents::REGION)? {
+            return Ok(Some(region));
+        }
+        let document = self.identity_document()?;
+        Ok(document.and_then(|d| d.region.map(|r| r.as_str().to_owned())))
+    }
+
+    /// The instance identity document, unverified.
+    ///
+    /// # Errors
+    /// [`ReadError`] says whose fault it is.
+    pub fn identity_document(&mut self) -> Result<Option<IdentityDocument>, ReadError> {
+        match self.get(documents::IDENTITY)? {
+            Some(body) => Ok(Some(documents::identity(&body)?)),
+            None => Ok(None),
+        }
+    }
+
+    /// The credentials of the instance's role; `None` if it has none.
+    ///
+    /// # Errors
+    /// [`ReadError`] says whose fault it is. A document that says that the role cannot be
+    /// assumed is [`NotSuccess`](imds_core::model::DocumentError::NotSuccess).
+    pub fn credentials(&mut self) -> Result<Option<Credentials>, ReadError> {
+        let roles = self.get(documents::ROLES)?;
+        let Some(path) = roles.and_then(|listing| documents::role_path(&listing)) else {
+            return Ok(None);
+        };
+        match self.get(&path)? {
+            Some(body) => Ok(Some(documents::credentials(body)?)),
+            None => Ok(None),
+        }
     }
 
     /// Walks the tree at `path`.

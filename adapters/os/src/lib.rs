@@ -4,10 +4,12 @@
 
 mod clock;
 mod dial;
+pub mod documents;
 mod gather;
 mod node;
 
 pub use clock::{Clock, random_seed};
 pub use dial::{Dial, event_of};
+pub use documents::{Credentials, ReadError};
 pub use gather::Gather;
 pub use node::{Node, entries};

@@ -39,11 +39,12 @@ use core::fmt;
 use core::future::poll_fn;
 use std::sync::Arc;
 
+pub use imds_core::model::IdentityDocument;
 pub use imds_core::walk::Options;
 pub use imds_core::{Config, Error};
-use imds_core::{Counters, Misuse, OpId, Peer, Reply};
-pub use imds_os::Node;
-use imds_os::entries;
+use imds_core::{Counters, Misuse, OpId, Reply};
+pub use imds_os::{Credentials, Node, ReadError};
+use imds_os::{documents, entries};
 
 pub use crate::builder::{Builder, MAX_LANES};
 pub use crate::connect::Stream;
@@ -81,12 +82,48 @@ impl Client {
     /// Reads one value as text.
     ///
     /// # Errors
-    /// [`Peer::NotUtf8`], if it is none; else as [`get`](Self::get).
+    /// [`NotUtf8`](imds_core::Peer::NotUtf8), if it is none; else as [`get`](Self::get).
     pub async fn get_str(&self, path: &str) -> Result<Option<String>, Error> {
-        self.get(path)
-            .await?
-            .map(|value| String::from_utf8(value).map_err(|_| Error::Peer(Peer::NotUtf8)))
-            .transpose()
+        self.get(path).await?.map(documents::text).transpose()
+    }
+
+    /// The region, from its own key or, on old instances, from the identity document.
+    ///
+    /// # Errors
+    /// [`ReadError`] says whose fault it is.
+    pub async fn region(&self) -> Result<Option<String>, ReadError> {
+        if let Some(region) = self.get_str(documents::REGION).await? {
+            return Ok(Some(region));
+        }
+        let document = self.identity_document().await?;
+        Ok(document.and_then(|d| d.region.map(|r| r.as_str().to_owned())))
+    }
+
+    /// The instance identity document, unverified.
+    ///
+    /// # Errors
+    /// [`ReadError`] says whose fault it is.
+    pub async fn identity_document(&self) -> Result<Option<IdentityDocument>, ReadError> {
+        match self.get(documents::IDENTITY).await? {
+            Some(body) => Ok(Some(documents::identity(&body)?)),
+            None => Ok(None),
+        }
+    }
+
+    /// The credentials of the instance's role; `None` if it has none.
+    ///
+    /// # Errors
+    /// [`ReadError`] says whose fault it is. A document that says that the role cannot be
+    /// assumed is [`NotSuccess`](imds_core::model::DocumentError::NotSuccess).
+    pub async fn credentials(&self) -> Result<Option<Credentials>, ReadError> {
+        let roles = self.get(documents::ROLES).await?;
+        let Some(path) = roles.and_then(|listing| documents::role_path(&listing)) else {
+            return Ok(None);
+        };
+        match self.get(&path).await? {
+            Some(body) => Ok(Some(documents::credentials(body)?)),
+            None => Ok(None),
+        }
     }
 
     /// Reads the names in a directory; directories among them end with `/`. `None` if there is

@@ -44,7 +44,10 @@ async fn a_kept_connection_that_the_server_closes_is_closed_between_uses() {
     server.shutdown().await;
     // The end of the stream is on its way; nobody uses the client.
     for _ in 0..200 {
-        if !states(port).iter().any(|s| s == ESTABLISHED || s == CLOSE_WAIT) {
+        if !states(port)
+            .iter()
+            .any(|s| s == ESTABLISHED || s == CLOSE_WAIT)
+        {
             return;
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
@@ -60,7 +63,10 @@ fn a_client_outlives_the_runtime_it_was_used_in() {
         .config(Config::new(Target::One(endpoint)))
         .build();
     for _ in 0..3 {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
         assert!(runtime.block_on(client.get(ID)).unwrap().is_some());
     }
 }

@@ -84,7 +84,10 @@ async fn the_second_address_is_tried_after_a_head_start_and_remembered() {
                 ..Config::default()
             })
             .connector(move |endpoint| {
-                tried.lock().unwrap().push((endpoint.to_string(), began.elapsed()));
+                tried
+                    .lock()
+                    .unwrap()
+                    .push((endpoint.to_string(), began.elapsed()));
                 let mock = Arc::clone(&mock);
                 async move {
                     if endpoint == Endpoint::IPV4 {
@@ -103,11 +106,25 @@ async fn the_second_address_is_tried_after_a_head_start_and_remembered() {
     assert!(client.get(ID).await.unwrap().is_some());
     let tried = tried.lock().unwrap();
     let names: Vec<_> = tried.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(names, ["http://169.254.169.254", "http://[fd00:ec2::254]", "http://[fd00:ec2::254]"]);
+    assert_eq!(
+        names,
+        [
+            "http://169.254.169.254",
+            "http://[fd00:ec2::254]",
+            "http://[fd00:ec2::254]"
+        ]
+    );
     assert_eq!(tried[1].1, Duration::from_millis(250));
     let mock = mock.lock().unwrap();
-    let hosts = mock.log().iter().map(|e| e.header("host").map(str::to_owned));
-    assert!(hosts.clone().all(|host| host.as_deref() == Some("[fd00:ec2::254]")));
+    let hosts = mock
+        .log()
+        .iter()
+        .map(|e| e.header("host").map(str::to_owned));
+    assert!(
+        hosts
+            .clone()
+            .all(|host| host.as_deref() == Some("[fd00:ec2::254]"))
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -151,10 +168,9 @@ async fn a_local_prohibition_ends_at_once() {
 async fn drop_after(client: &Client, polls: usize) -> bool {
     let mut get = Box::pin(client.get(ID));
     for _ in 0..polls {
-        let done = core::future::poll_fn(|cx| {
-            core::task::Poll::Ready(get.as_mut().poll(cx).is_ready())
-        })
-        .await;
+        let done =
+            core::future::poll_fn(|cx| core::task::Poll::Ready(get.as_mut().poll(cx).is_ready()))
+                .await;
         if done {
             return true;
         }
@@ -177,7 +193,10 @@ async fn a_future_dropped_at_any_await_harms_nobody() {
                 .collect();
             let done = drop_after(&client, polls).await;
             for other in others.drain(..) {
-                assert!(other.await.unwrap().unwrap().is_some(), "{lanes} lanes, {polls} polls");
+                assert!(
+                    other.await.unwrap().unwrap().is_some(),
+                    "{lanes} lanes, {polls} polls"
+                );
             }
             assert_eq!(puts(&mock), 1, "{lanes} lanes, {polls} polls");
             // And when it was alone.
@@ -231,22 +250,36 @@ async fn a_consumer_may_take_longer_than_every_time_out() {
     }
     let expected = mock.lock().unwrap().data().leaves().count();
     assert_eq!(leaves, expected);
-    let attempts = mock.lock().unwrap().log().iter().filter(|e| e.status != 200).count();
+    let attempts = mock
+        .lock()
+        .unwrap()
+        .log()
+        .iter()
+        .filter(|e| e.status != 200)
+        .count();
     assert_eq!(attempts, 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn throttling_is_obeyed_and_has_an_end() {
     let mock = shared(
-        Mock::new(Profile::Ec2)
-            .fault(Script::on("GET", ID).times(1).status(429).header("Retry-After", "2")),
+        Mock::new(Profile::Ec2).fault(
+            Script::on("GET", ID)
+                .times(1)
+                .status(429)
+                .header("Retry-After", "2"),
+        ),
     );
     let began = Instant::now();
     assert!(client(&mock, 1).get(ID).await.unwrap().is_some());
     assert!(began.elapsed() >= Duration::from_secs(2));
 
     let mock = shared(
-        Mock::new(Profile::Ec2).fault(Script::on("GET", ID).status(429).header("Retry-After", "60")),
+        Mock::new(Profile::Ec2).fault(
+            Script::on("GET", ID)
+                .status(429)
+                .header("Retry-After", "60"),
+        ),
     );
     let began = Instant::now();
     let error = client(&mock, 1).get(ID).await.unwrap_err();

@@ -290,7 +290,7 @@ fn no_changed_byte_makes_it_panic() {
     let mut body = EXTENDED.replace('/', "\\u002f").into_bytes();
     for at in 0..body.len() {
         let whole = body[at];
-        for byte in 0..=255 {
+        for byte in *b"{}[]\",:\\/ \n09aAuU-.\0\x7f\x80\xc3\xf0\xff" {
             body[at] = byte;
             let parsed = Credentials::parse(&body, &mut scratch);
             assert!(scratch == [0; 64]);

@@ -66,7 +66,7 @@ fn an_empty_array_is_not_an_absent_one() {
 
 #[test]
 fn no_product_code_is_lost_in_silence() {
-    let codes = |n| format!(r#"{{"billingProducts":[{}"x"]}}"#, "\"x\",".repeat(n - 1));
+    let codes = |n: usize| format!(r#"{{"billingProducts":[{}"x"]}}"#, "\"x\",".repeat(n - 1));
     assert_eq!(parse(&codes(8)).unwrap().billing_products.unwrap().len(), 8);
     assert_eq!(
         parse(&codes(9)),
