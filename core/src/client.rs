@@ -229,7 +229,7 @@ impl<const LANES: usize, const WINDOW: usize, const ARENA: usize> Client<LANES, 
     pub fn poll(&mut self, now: Instant, lane: usize) -> Want<'_> {
         let told = &mut self.told[lane];
         let lane = &mut self.lanes[lane];
-        self.session.serve(now, lane);
+        while self.session.serve(now, lane) && lane.poll().is_none() {}
         if self.done.is_none() {
             self.done = self.session.next_done();
         }

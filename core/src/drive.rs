@@ -89,11 +89,14 @@ pub fn step<B: Buffer>(
     socket: &mut impl Socket,
     sink: &mut impl Sink,
 ) -> Result<Step, Misuse> {
+    let mut served = false;
     if lane.poll().is_none() {
-        shared.serve(clock(), lane);
+        check_idle(&clock, lane, socket)?;
+        served = shared.serve(clock(), lane);
     }
     let until = lane.deadline().map(|(at, _)| at);
     let event = match lane.poll() {
+        None if served => return Ok(Step::Moved),
         None | Some(Want::Idle | Want::Done(..)) => return Ok(Step::Idle),
         Some(Want::Connect) => socket.connect(&shared.route(), until),
         Some(Want::Send(bytes)) => socket.send(bytes, until),
@@ -117,8 +120,9 @@ pub fn step<B: Buffer>(
     Ok(Step::Moved)
 }
 
-/// Looks at a kept connection before it is used again: one that the server has closed is given
-/// up now and not after a request was written to it.
+/// Looks at a kept connection before it is used again, as [`step`] does too. One that the server
+/// has closed is given up now and not after a request was written to it; one on which bytes have
+/// come that nobody asked for is given up before they are taken for the next answer.
 ///
 /// # Errors
 /// [`Misuse`], if the socket answered with an event that was not asked for.
@@ -150,8 +154,10 @@ pub fn pump<B: Buffer>(
     sink: &mut impl Sink,
 ) -> Result<bool, Misuse> {
     // What belongs to an operation that was cancelled meanwhile is dropped first.
-    let mut moved = shared.serve(clock(), lane);
-    check_idle(&clock, lane, socket)?;
+    let mut moved = false;
+    if !lane.is_idle() {
+        moved = shared.serve(clock(), lane);
+    }
     while step(&clock, shared, lane, socket, sink)? == Step::Moved {
         moved = true;
     }

@@ -472,6 +472,7 @@ impl What {
 impl From<std::io::ErrorKind> for Fault {
     fn from(kind: std::io::ErrorKind) -> Self {
         use std::io::ErrorKind as K;
+        #[expect(clippy::wildcard_enum_match_arm, reason = "the system has many more")]
         match kind {
             K::ConnectionRefused => Self::Refused,
             // No address of this family: the same as no route to it.

@@ -2,7 +2,7 @@
 //!
 //! A *display path* is what people write and what a walk reports:
 //! `/latest/meta-data/public-keys/0=my key/openssh-key`. It holds names as they are, not
-//! percent-encoded. [`Encoded`] is the same path as a request target: the entry of a
+//! percent-encoded. `Encoded` is the same path as a request target: the entry of a
 //! `public-keys/` listing is cut to its number (facts §2.5), every byte that RFC 3986 does not
 //! allow raw in a segment is percent-encoded, and so nothing but graphic ASCII comes out.
 

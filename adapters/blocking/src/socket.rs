@@ -125,6 +125,20 @@ impl drive::Socket for Socket {
         self.stream = None;
         Event::Closed
     }
+
+    fn check_idle(&mut self) -> Event {
+        let Some(stream) = &self.stream else {
+            return Event::Eof;
+        };
+        let peeked = stream
+            .set_nonblocking(true)
+            .and_then(|()| stream.peek(&mut [0]));
+        match (peeked, stream.set_nonblocking(false)) {
+            (Ok(0), Ok(())) => Event::Eof,
+            (Ok(n), Ok(())) => Event::Received(n),
+            (Err(error), Ok(())) | (_, Err(error)) => event_of(&error),
+        }
+    }
 }
 
 /// How long the second address of a route may take to connect.

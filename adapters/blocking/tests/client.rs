@@ -1,5 +1,7 @@
 //! The blocking client over loopback.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests, too")]
+
 use core::time::Duration;
 use std::net::TcpListener;
 use std::time::Instant;

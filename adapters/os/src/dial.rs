@@ -50,8 +50,10 @@ fn bind_to_interface(_socket: &Socket, _interface: &str) -> io::Result<()> {
 
 /// What an error of a socket means to the core.
 pub fn event_of(error: &io::Error) -> Event {
-    match error.kind() {
-        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => Event::Blocked,
-        kind => Event::Failed(Fault::from(kind)),
+    let kind = error.kind();
+    if matches!(kind, io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) {
+        Event::Blocked
+    } else {
+        Event::Failed(Fault::from(kind))
     }
 }

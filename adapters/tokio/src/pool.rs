@@ -34,6 +34,9 @@ pub(crate) struct Slot {
     pub(crate) socket: Socket,
 }
 
+/// Lanes that move between the pool and tasks: boxed, to move a pointer and not a kilobyte.
+pub(crate) type Slots = Vec<Box<Slot>>;
+
 impl Slot {
     /// Is its connection kept for a later use?
     pub(crate) fn is_kept(&self) -> bool {
@@ -52,7 +55,7 @@ pub(crate) struct Pool {
 pub(crate) struct State {
     pub(crate) session: SessionOf,
     /// Lanes that no task drives.
-    pub(crate) free: Vec<Box<Slot>>,
+    pub(crate) free: Slots,
     pub(crate) gather: Gather<Option<Waker>>,
     /// Operations whose tasks want a lane, longest first.
     waiting: VecDeque<OpId>,
@@ -217,7 +220,7 @@ impl State {
     }
 
     /// Takes the lanes that have a kept connection, to look at them.
-    pub(crate) fn take_kept(&mut self) -> Vec<Box<Slot>> {
+    pub(crate) fn take_kept(&mut self) -> Slots {
         self.free.extract_if(.., |slot| slot.is_kept()).collect()
     }
 

@@ -51,10 +51,14 @@ impl drive::Socket for Polled<'_, '_> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 Event::Failed(Fault::NameNotFound)
             }
-            Err(error) => match event_of(&error) {
-                Event::Blocked => Event::Failed(Fault::Other),
-                event => event,
-            },
+            Err(error) => {
+                let event = event_of(&error);
+                if event == Event::Blocked {
+                    Event::Failed(Fault::Other)
+                } else {
+                    event
+                }
+            }
         }
     }
 

@@ -11,7 +11,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Sleep;
 
 use crate::idle;
-use crate::pool::{Pool, Slot, State};
+use crate::pool::{Pool, Slots, State};
 
 /// Steps on one lane before the others have their turn.
 const TURN: usize = 16;
@@ -22,7 +22,7 @@ pub(crate) struct Task {
     pool: Arc<Pool>,
     pub(crate) op: OpId,
     /// Lanes in this task's hands.
-    slots: Vec<Box<Slot>>,
+    slots: Slots,
     /// Most lanes it takes.
     lanes: usize,
     sleep: Option<Pin<Box<Sleep>>>,
@@ -82,9 +82,8 @@ impl Task {
                 self.take_lanes(&mut state);
             }
             let mut moved = false;
-            let mut idle = Vec::new();
+            let mut idle = Slots::new();
             for mut slot in core::mem::take(&mut self.slots) {
-                self.pool.check_idle(&mut slot, cx);
                 let mut last = Step::Moved;
                 for _ in 0..TURN {
                     last = self.pool.step(&mut slot, cx);
@@ -118,7 +117,7 @@ impl Task {
     }
 
     /// Puts idle lanes back. Answers whether one turned out to have work, and when to look again.
-    fn settle(&mut self, mut idle: Vec<Box<Slot>>) -> (bool, Option<Instant>) {
+    fn settle(&mut self, mut idle: Slots) -> (bool, Option<Instant>) {
         idle::register(&self.pool, &mut idle);
         let now = self.pool.clock.now();
         let mut state = self.pool.lock();

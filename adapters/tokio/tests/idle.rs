@@ -1,5 +1,7 @@
 //! Connections between uses.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests, too")]
+
 use core::time::Duration;
 
 use imds_core::config::Target;

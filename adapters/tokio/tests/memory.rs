@@ -1,5 +1,7 @@
 //! The client over `tokio::io::duplex`, in time that stands still until it is needed.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests, too")]
+
 use core::time::Duration;
 use std::io;
 use std::sync::{Arc, Mutex};

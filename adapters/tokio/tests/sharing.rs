@@ -1,5 +1,7 @@
 //! Many tasks, few lanes.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests, too")]
+
 use std::sync::Arc;
 
 use imds_core::config::Target;

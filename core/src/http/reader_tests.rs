@@ -81,7 +81,10 @@ fn every_way(input: &[u8], eof: bool, head_method: bool) -> Result<Option<Seen>,
     whole
 }
 
-fn recorded() -> Vec<(&'static str, String, u16, Framing, bool, &'static [u8])> {
+/// Name, bytes, status, framing, whether the connection is kept, payload.
+type Recorded = (&'static str, String, u16, Framing, bool, &'static [u8]);
+
+fn recorded() -> Vec<Recorded> {
     let token = "AQAEAB0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKL==";
     let page = "<?xml version=\"1.0\" encoding=\"iso-8859-1\"?>\n";
     std::vec![

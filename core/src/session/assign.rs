@@ -6,8 +6,8 @@
 use crate::client::OpId;
 use crate::error::{Error, Reason, What};
 use crate::lane::{Buffer, Job, Lane, Node, State};
+use crate::session::Session;
 use crate::session::ops::{Kind, Op, OpState, SHELF, Start, Tries, with_slash};
-use crate::session::{Session, V1};
 use crate::time::Instant;
 use crate::walk::frontier::Next;
 use crate::walk::listing::is_directory;
@@ -71,7 +71,6 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
                 }
             },
         };
-        self.spend_pace(now, job);
         let second = self.pinned == Some(true);
         lane.begin(now, job, self.config.timeouts, second);
         if !lane.reused {
@@ -165,10 +164,8 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
     }
 
     fn gate(&mut self, now: Instant) -> Gate {
-        match self.v1 {
-            V1::On { until } if until <= now => self.v1 = V1::Off,
-            V1::On { .. } | V1::Trial => return Gate::Go,
-            V1::Off => {}
+        if self.reads_v1(now) {
+            return Gate::Go;
         }
         let usable = self.token.usable(now);
         let may_fetch = self.fetch.lane.is_none() && self.fetch.not_before <= now;
@@ -183,7 +180,7 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
 
     /// May a read go out now?
     pub(super) fn may_read(&mut self, now: Instant) -> bool {
-        self.v1 != V1::Off || self.token.usable(now)
+        self.reads_v1(now) || self.token.usable(now)
     }
 
     /// Puts the node that the lane holds, if any, back to its walk.

@@ -47,7 +47,7 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
                     lane.consume(len);
                 } else if lane.is_full() {
                     lane.skipping_line = true;
-                    if !self.is_reporting(lane) {
+                    if !self.is_news(lane) {
                         continue;
                     }
                     lane.state = State::BadLine {
@@ -93,13 +93,13 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
         }
     }
 
-    /// Are bad lines of this listing reported? Not if another reading of it has told of them, or
-    /// will, and not if it is read only to look up one name.
-    fn is_reporting<B: Buffer>(&mut self, lane: &Lane<B>) -> bool {
+    /// Is this bad line to be reported? Not if another reading of the listing has told of it, or
+    /// will, and not if the listing is read only to look up one name.
+    fn is_news<B: Buffer>(&mut self, lane: &Lane<B>) -> bool {
         match (lane.job, &lane.node) {
             (Job::Node(op), Some(node)) => self
                 .walk_of(op)
-                .is_some_and(|walk| walk.frontier.is_accepting(&node.path)),
+                .is_some_and(|walk| walk.frontier.push_bad(&node.path)),
             _ => false,
         }
     }
@@ -111,8 +111,8 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
         };
         let name = match judge(dir, line) {
             Ok(name) => name,
-            Err(_) if !walk.frontier.is_accepting(dir) => return Line::Next,
-            Err(bad) => return Line::Report(bad),
+            Err(bad) if walk.frontier.push_bad(dir) => return Line::Report(bad),
+            Err(_) => return Line::Next,
         };
         match walk.frontier.push(dir, name) {
             Pushed::Stored => {

@@ -2,20 +2,26 @@
 //!
 //! - here: the front for callers, and the order in which a lane is served
 //! - `assign`: which work a lane gets next
-//! - `respond`: requests written, heads judged, exchanges concluded
-//! - `lines`: listings
+//! - `request`: requests written
+//! - `judge`: heads judged
+//! - `lines`: listings taken apart
+//! - `conclude`: exchanges concluded; `fetch` for the token's, `v1` for reads without one
 //! - `ops`: the table of operations and walks
 
 mod assign;
+mod conclude;
+mod fetch;
+mod judge;
 mod lines;
 mod ops;
-mod respond;
+mod request;
+mod v1;
 
 use core::fmt;
-use core::time::Duration;
 
 pub(crate) use self::ops::Tries;
 use self::ops::{Kind, Op, OpState, Start, Walk};
+use self::v1::V1;
 use crate::client::{OpId, Reply, Route};
 use crate::config::{Config, Target};
 use crate::error::{Error, Fault, Misuse, Phase, Reason};
@@ -27,9 +33,6 @@ use crate::time::Instant;
 use crate::token::Token;
 use crate::walk::Options;
 use crate::walk::listing;
-
-/// How long reads go without a token before IMDSv2 is tried again.
-const V1_PERIOD: Duration = Duration::from_secs(300);
 
 /// What the lanes of a client share.
 ///
@@ -63,17 +66,6 @@ struct Fetch {
     not_before: Instant,
     /// A reused connection died under it: the next attempt is free.
     last: Option<Error>,
-}
-
-/// Reading without a token.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum V1 {
-    Off,
-    /// The token request was refused with this; no read has been answered yet.
-    Trial,
-    On {
-        until: Instant,
-    },
 }
 
 /// What happened so far, for metrics and tests. All counts wrap.
@@ -197,7 +189,8 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
 
     /// Serves a lane: gives it work, writes its request, judges its answer, until it has to wait
     /// for its driver or for something to happen. [`Lane::poll`] then says what it wants; `None`
-    /// means nothing. Answers whether the lane's state has changed.
+    /// means nothing, unless this answers that the lane's state has changed: then serve it again,
+    /// after a look at its connection if it is kept.
     pub fn serve<B: Buffer>(&mut self, now: Instant, lane: &mut Lane<B>) -> bool {
         let now = self.clamp(now);
         self.expire(now);
@@ -208,7 +201,7 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
             let moved = match lane.state {
                 State::Idle => self.assign(now, lane),
                 State::Connected => self.request(now, lane),
-                State::Head(head) => self.judge(now, lane, &head),
+                State::Head(head) => self.judge(lane, &head),
                 State::Offering { last } => self.clear_offer(lane, last),
                 State::Lines { last } => self.lines(now, lane, last),
                 State::Ended(result) => self.conclude(now, lane, result),
@@ -222,6 +215,10 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
                 break;
             }
             served = true;
+            // A kept connection is looked at before it is used again.
+            if lane.is_idle() && lane.is_connected() {
+                break;
+            }
         }
         served
     }
@@ -417,8 +414,8 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
     fn drop_void<B: Buffer>(&mut self, lane: &mut Lane<B>) -> bool {
         let gone = |op: OpId| self.op(op).is_none();
         let node_gone = lane.node.as_ref().is_some_and(|node| gone(node.op));
-        let exchange_gone = lane.op().is_some_and(gone)
-            || (node_gone && matches!(lane.state, State::Report(_)));
+        let exchange_gone =
+            lane.op().is_some_and(gone) || (node_gone && matches!(lane.state, State::Report(_)));
         if node_gone {
             lane.node = None;
         }

@@ -9,6 +9,8 @@
 //!                         ^ taken   ^ anchor ^ cursor
 //! ```
 //!
+//! A line that is no name leaves an empty entry: it marks that the line was reported.
+//!
 //! What does not fit is not lost: the frame is marked cut, and when its names are used up its
 //! listing is read again. Names up to the *anchor*, the last one taken, are skipped then.
 //! Opening a directory may cut frames below it for room, so an arena that holds the paths along
@@ -33,10 +35,12 @@ struct Frame {
     dir_len: usize,
     /// Bytes of names, each with its LF.
     names_len: usize,
-    /// Offset into the names: the last name taken, if `anchor < cursor`.
+    /// Offset into the names: the last name taken, if one was.
     anchor: usize,
-    /// Offset into the names: the next name.
+    /// Offset into the names: what comes next.
     cursor: usize,
+    /// A name was taken.
+    taken: bool,
     depth: u8,
     state: State,
     /// Names were left out for lack of room: the listing must be read again.
@@ -46,8 +50,12 @@ struct Frame {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum State {
     /// A listing is being read; `skipping` until the anchor has passed. `stored`: this reading
-    /// brought at least one name.
-    Reading { skipping: bool, stored: bool },
+    /// brought at least one name. `told`: bad lines to come that were reported before.
+    Reading {
+        skipping: bool,
+        stored: bool,
+        told: usize,
+    },
     /// No listing is being read.
     Settled,
 }
@@ -130,10 +138,12 @@ impl<A: AsRef<[u8]> + AsMut<[u8]>> Frontier<A> {
             let len = rest.iter().position(|b| *b == b'\n').unwrap_or(rest.len());
             path.push_str(text(&rest[..len])).ok()?;
             frame.anchor = frame.cursor;
+            frame.taken = true;
             frame.cursor += len + 1;
+            frame.pass_marks(arena);
             Some(Next::Child { path, depth })
         } else {
-            frame.begin();
+            frame.begin(arena);
             Some(Next::Again { dir: path, depth })
         }
     }
@@ -141,7 +151,7 @@ impl<A: AsRef<[u8]> + AsMut<[u8]>> Frontier<A> {
     /// The listing of `dir` is about to be read, for the first time or again.
     pub(crate) fn open(&mut self, dir: &str, depth: u8) -> Result<(), NoRoom> {
         if let Some(index) = self.find(dir) {
-            self.frames[index].begin();
+            self.frames[index].begin(self.arena.as_ref());
             return Ok(());
         }
         if self.frames.is_full() || !self.make_room(dir.len(), None) {
@@ -155,27 +165,36 @@ impl<A: AsRef<[u8]> + AsMut<[u8]>> Frontier<A> {
             names_len: 0,
             anchor: 0,
             cursor: 0,
+            taken: false,
             depth,
             state: State::Settled,
             cut: false,
         };
-        frame.begin();
+        frame.begin(self.arena.as_ref());
         self.frames.push(frame).map_err(|_| NoRoom)
     }
 
-    /// Would a name of `dir` be stored now, as far as it is new and fits?
-    pub(crate) fn is_accepting(&self, dir: &str) -> bool {
-        self.find(dir).is_some_and(|index| {
-            let frame = &self.frames[index];
-            !frame.cut
-                && matches!(
-                    frame.state,
-                    State::Reading {
-                        skipping: false,
-                        ..
-                    }
-                )
-        })
+    /// A line of the listing of `dir`, judged to be no name. Answers whether to report it now:
+    /// not if another reading of the listing has, or will.
+    pub(crate) fn push_bad(&mut self, dir: &str) -> bool {
+        let Some(index) = self.find(dir) else {
+            return false;
+        };
+        let frame = &mut self.frames[index];
+        let State::Reading {
+            skipping: false,
+            stored,
+            told,
+        } = frame.state
+        else {
+            return false;
+        };
+        frame.state = State::Reading {
+            skipping: false,
+            stored,
+            told: told.saturating_sub(1),
+        };
+        !frame.cut && self.store(index, "", stored) && told == 0
     }
 
     /// A line of the listing of `dir`, judged to be a name.
@@ -185,7 +204,12 @@ impl<A: AsRef<[u8]> + AsMut<[u8]>> Frontier<A> {
         };
         let arena = self.arena.as_ref();
         let frame = &mut self.frames[index];
-        let State::Reading { skipping, stored } = frame.state else {
+        let State::Reading {
+            skipping,
+            stored,
+            told,
+        } = frame.state
+        else {
             return Pushed::Passed;
         };
         if skipping {
@@ -193,17 +217,37 @@ impl<A: AsRef<[u8]> + AsMut<[u8]>> Frontier<A> {
                 frame.state = State::Reading {
                     skipping: false,
                     stored,
+                    told,
                 };
             }
             return Pushed::Passed;
         }
         let mut lines = frame.names(arena).split(|b| *b == b'\n');
-        if lines.any(|line| line == name.as_bytes()) && !name.is_empty() {
+        if lines.any(|line| line == name.as_bytes()) {
             return Pushed::Repeated;
         }
         if frame.cut {
             return Pushed::Passed;
         }
+        if !self.store(index, name, stored) {
+            return if stored {
+                Pushed::Passed
+            } else {
+                Pushed::NoRoom
+            };
+        }
+        let frame = &mut self.frames[index];
+        frame.state = State::Reading {
+            skipping: false,
+            stored: true,
+            told,
+        };
+        Pushed::Stored
+    }
+
+    /// Appends an entry to a frame; the first of a reading may cut other frames for room. False:
+    /// it does not fit, and the frame is cut.
+    fn store(&mut self, index: usize, name: &str, stored: bool) -> bool {
         let need = name.len() + 1;
         let fits = if stored {
             self.free() >= need
@@ -212,11 +256,7 @@ impl<A: AsRef<[u8]> + AsMut<[u8]>> Frontier<A> {
         };
         if !fits {
             self.frames[index].cut = true;
-            return if stored {
-                Pushed::Passed
-            } else {
-                Pushed::NoRoom
-            };
+            return false;
         }
         let frame = &self.frames[index];
         let (at, len) = (frame.start + frame.len(), frame.names_len);
@@ -226,11 +266,8 @@ impl<A: AsRef<[u8]> + AsMut<[u8]>> Frontier<A> {
         arena[at + name.len()] = b'\n';
         let frame = &mut self.frames[index];
         frame.names_len = len + need;
-        frame.state = State::Reading {
-            skipping: false,
-            stored: true,
-        };
-        Pushed::Stored
+        frame.pass_marks(self.arena.as_ref());
+        true
     }
 
     /// The listing of `dir` was read to its end.
@@ -252,8 +289,9 @@ impl<A: AsRef<[u8]> + AsMut<[u8]>> Frontier<A> {
     /// not taken are forgotten, those that were are skipped then.
     pub(crate) fn abort(&mut self, dir: &str) {
         if let Some(index) = self.find(dir) {
+            // Marks are counted before they go with the names.
+            self.frames[index].begin(self.arena.as_ref());
             self.drop_names(index);
-            self.frames[index].begin();
         }
     }
 
@@ -365,7 +403,28 @@ impl Frame {
     /// The last name taken; empty if none was.
     fn anchor_name<'a>(&self, arena: &'a [u8]) -> &'a [u8] {
         let taken = &self.names(arena)[self.anchor..self.cursor];
-        taken.strip_suffix(b"\n").unwrap_or(taken)
+        taken.split(|b| *b == b'\n').next().unwrap_or_default()
+    }
+
+    /// Moves the cursor over marks, to the next name or the end.
+    fn pass_marks(&mut self, arena: &[u8]) {
+        let marks = self.names(arena)[self.cursor..]
+            .iter()
+            .take_while(|b| **b == b'\n')
+            .count();
+        self.cursor += marks;
+    }
+
+    /// Marks behind the last name taken.
+    fn marks(&self, arena: &[u8]) -> usize {
+        let names = &self.names(arena)[self.anchor..];
+        let empty = |entry: &&[u8]| entry.is_empty();
+        // What follows the last LF is no entry.
+        names
+            .split(|b| *b == b'\n')
+            .filter(empty)
+            .count()
+            .saturating_sub(1)
     }
 
     const fn has_names(&self) -> bool {
@@ -380,11 +439,14 @@ impl Frame {
         !self.has_names() && !self.cut && self.state == State::Settled
     }
 
-    const fn begin(&mut self) {
+    /// A reading of the listing begins.
+    fn begin(&mut self, arena: &[u8]) {
         self.state = State::Reading {
-            skipping: self.anchor < self.cursor,
+            skipping: self.taken,
             stored: false,
+            told: self.marks(arena),
         };
+        // They will be set anew.
         self.cut = false;
     }
 }

@@ -14,27 +14,25 @@
 //!    +-- any fault, time-out or refused byte, from every state
 //! ```
 
+mod answer;
+mod state;
+
 use core::fmt;
 use core::ops::Range;
 
 use zeroize::Zeroize;
 
+pub(crate) use self::state::{Conn, Job, Node, Sink, State, Verdict};
 use crate::client::{Event, Leaf, Missing, OpId, Want};
 use crate::config::Timeouts;
-use crate::error::{Error, Fault, Misuse, Peer, Phase, Reason, What};
-use crate::http::{Framing, Head, HttpError, Item, Reader};
-use crate::path::Path;
-use crate::retry::{Disposition, Exchange};
-use crate::session::Tries;
+use crate::error::{Error, Fault, Misuse, Phase, Reason};
+use crate::http::Reader;
+use crate::retry::Exchange;
 use crate::time::Instant;
-use crate::walk::Why;
 
 /// Memory that a lane or a session works in.
 pub trait Buffer: AsRef<[u8]> + AsMut<[u8]> {}
 impl<T: AsRef<[u8]> + AsMut<[u8]>> Buffer for T {}
-
-/// Longest body that is read to its end only to keep the connection.
-const MAX_DRAIN: u64 = 4096;
 
 /// One TCP connection with its window, and one exchange on it.
 ///
@@ -82,105 +80,6 @@ pub struct Lane<B: Buffer> {
     now: Instant,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Conn {
-    Closed,
-    Open,
-    /// Of no more use; the driver closes it.
-    Spent,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum State {
-    Idle,
-    Connecting,
-    /// The session writes the request.
-    Connected,
-    Sending {
-        sent: usize,
-        len: usize,
-    },
-    Receiving,
-    /// The session reads the head.
-    Head(Head),
-    /// Payload to be offered; `last`: all of it.
-    Offering {
-        last: bool,
-    },
-    /// Payload of a listing, for the session; `last`: all of it.
-    Lines {
-        last: bool,
-    },
-    /// A line of a listing to be reported; then back to `Lines`.
-    BadLine {
-        why: Why,
-        /// Bytes to show, and bytes to drop then.
-        line: usize,
-        used: usize,
-        last: bool,
-    },
-    /// The node to be reported; then it is done with.
-    Report(Why),
-    /// The session draws its conclusions.
-    Ended(Result<(), Error>),
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Job {
-    None,
-    /// The token. Asked at this instant.
-    Token(Instant),
-    /// A get, or a listing that is known to be one.
-    Read(OpId),
-    /// The parent's listing of an operation's path.
-    Classify(OpId),
-    /// The lane's node.
-    Node(OpId),
-}
-
-/// A node of a walk.
-pub(crate) struct Node {
-    pub(crate) op: OpId,
-    pub(crate) path: Path,
-    pub(crate) depth: u8,
-    pub(crate) directory: bool,
-    pub(crate) tries: Tries,
-}
-
-/// What a head decided.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Verdict {
-    pub(crate) disposition: Disposition,
-    /// Seconds of `Retry-After`.
-    pub(crate) retry_after: Option<u32>,
-    /// TTL of a token.
-    pub(crate) ttl: u16,
-    /// Generation of the token that the request carried.
-    pub(crate) generation: Option<u32>,
-}
-
-impl Verdict {
-    const NONE: Self = Self {
-        disposition: Disposition::Deliver,
-        retry_after: None,
-        ttl: 0,
-        generation: None,
-    };
-}
-
-/// Where the payload goes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Sink {
-    /// To the caller, in chunks.
-    Leaf,
-    /// To the session, line by line.
-    Listing,
-    /// To the session, whole.
-    Token,
-    /// Nowhere.
-    Drain,
-}
-
 impl<B: Buffer> Lane<B> {
     /// A lane with its window. `id` tells the lanes of a session apart.
     pub fn new(id: u8, window: B) -> Self {
@@ -212,7 +111,7 @@ impl<B: Buffer> Lane<B> {
     }
 
     /// What the lane wants, or `None` if the session has to be asked
-    /// ([`Session::poll`](crate::Session::poll)). Level-triggered: asking twice gives the same.
+    /// ([`Session::serve`](crate::Session::serve)). Level-triggered: asking twice gives the same.
     pub fn poll(&self) -> Option<Want<'_>> {
         match self.state {
             State::Idle | State::Connecting if self.conn == Conn::Spent => Some(Want::Close),
@@ -428,70 +327,6 @@ impl<B: Buffer> Lane<B> {
         self.deadline = Some((now + self.timeouts.first_byte, reason));
     }
 
-    /// The bytes of the head in `State::Head`.
-    pub(crate) fn head_bytes(&self, head: &Head) -> &[u8] {
-        &self.window()[self.raw.start..][..head.len]
-    }
-
-    /// The head is read; the body, of at most `allowance` bytes, goes to `sink`.
-    pub(crate) fn begin_body(&mut self, head: &Head, sink: Sink, allowance: usize) {
-        self.sink = sink;
-        self.offset = 0;
-        self.cleared = false;
-        self.first_lines = true;
-        self.skipping_line = false;
-        self.allowance = allowance;
-        self.raw.start += head.len;
-        self.payload = self.raw.start..self.raw.start;
-        if !head.keep_alive {
-            self.conn = Conn::Spent;
-        }
-        if sink == Sink::Drain {
-            let short = match head.framing {
-                Framing::Empty => true,
-                Framing::Length(n) => n <= MAX_DRAIN,
-                Framing::Chunked | Framing::UntilClose => false,
-            };
-            if !short || self.conn == Conn::Spent {
-                self.conn = Conn::Spent;
-                return self.end(Ok(()));
-            }
-        }
-        self.advance();
-    }
-
-    /// The payload that was received and not yet taken.
-    pub(crate) fn payload(&self) -> &[u8] {
-        &self.window()[self.payload.clone()]
-    }
-
-    /// Drops bytes at the front of the payload.
-    pub(crate) fn consume(&mut self, n: usize) {
-        self.payload.start = (self.payload.start + n).min(self.payload.end);
-    }
-
-    /// Does the payload fill the window?
-    pub(crate) fn is_full(&self) -> bool {
-        self.payload == (0..self.window().len())
-    }
-
-    /// Were chunks of this answer taken?
-    pub(crate) const fn was_taken_from(&self) -> bool {
-        self.offset > 0
-    }
-
-    /// Bytes of payload that this answer brought.
-    pub(crate) const fn delivered(&self) -> usize {
-        self.offset
-    }
-
-    /// What was offered was taken, and there is more to come. The taker's time is not the
-    /// server's: its idle time begins anew.
-    pub(crate) fn read_on(&mut self, now: Instant) {
-        self.deadline = Some((now + self.timeouts.body_idle, Reason::BodyIdle));
-        self.advance();
-    }
-
     /// The exchange is over; its connection is kept if it can be.
     pub(crate) fn end(&mut self, result: Result<(), Error>) {
         self.deadline = None;
@@ -540,14 +375,6 @@ impl<B: Buffer> Lane<B> {
         self.window.as_ref()
     }
 
-    fn begin_answer(&mut self) {
-        self.reader = Reader::new(false);
-        self.eof = false;
-        self.payload = 0..0;
-        self.raw = 0..0;
-        self.state = State::Receiving;
-    }
-
     /// Has no byte of the answer come?
     fn silent(&self) -> bool {
         self.raw.is_empty() && !self.reader.in_body()
@@ -560,107 +387,6 @@ impl<B: Buffer> Lane<B> {
             (_, Exchange::Token) => Phase::TokenReply,
             (_, Exchange::Read) => Phase::FirstByte,
         }
-    }
-
-    /// Decodes what was received until someone has to be asked or more is needed.
-    fn advance(&mut self) {
-        loop {
-            let step = match self
-                .reader
-                .next(&self.window.as_ref()[self.raw.clone()], self.eof)
-            {
-                Ok(step) => step,
-                Err(HttpError::HeadTooLarge) => return self.fail(Error::TooLarge(What::Head)),
-                Err(error) => return self.fail(Error::Peer(Peer::Http(error))),
-            };
-            self.raw.start += step.skip;
-            match step.item {
-                Item::Head(head) => {
-                    self.state = State::Head(head);
-                    return;
-                }
-                Item::Data(n) => {
-                    if !self.take_payload(n) {
-                        return;
-                    }
-                }
-                Item::More => {
-                    if self.make_room() {
-                        self.state = State::Receiving;
-                    }
-                    return;
-                }
-                Item::End => {
-                    if self.eof {
-                        self.conn = Conn::Spent;
-                    }
-                    match self.sink {
-                        Sink::Leaf => self.state = State::Offering { last: true },
-                        Sink::Listing => self.state = State::Lines { last: true },
-                        Sink::Token | Sink::Drain => self.end(Ok(())),
-                    }
-                    return;
-                }
-            }
-        }
-    }
-
-    /// Moves `n` raw bytes to the payload. False: it was too much.
-    fn take_payload(&mut self, n: usize) -> bool {
-        let Some(allowance) = self.allowance.checked_sub(n) else {
-            self.fail(Error::TooLarge(match self.sink {
-                Sink::Token => What::Token,
-                Sink::Leaf | Sink::Listing | Sink::Drain => What::Value,
-            }));
-            return false;
-        };
-        self.allowance = allowance;
-        let from = self.raw.start;
-        self.raw.start += n;
-        if self.sink == Sink::Drain {
-            return true;
-        }
-        // Without chunk framing in between, payload is where it belongs already.
-        if self.payload.end != from {
-            let to = self.payload.end;
-            self.window.as_mut().copy_within(from..from + n, to);
-        }
-        self.payload.end += n;
-        true
-    }
-
-    /// Makes the window's tail free to receive into. False: someone has to take payload first,
-    /// or nothing ever fits.
-    fn make_room(&mut self) -> bool {
-        if self.raw.end < self.window().len() {
-            return true;
-        }
-        // In a body, nothing but payload is left: framing was dropped as it was read.
-        let full = self.payload.start == 0 && !self.payload.is_empty();
-        match (self.reader.in_body(), self.sink) {
-            (false, _) if self.raw.start == 0 => self.fail(Error::TooLarge(What::Head)),
-            (true, Sink::Token) if full => self.fail(Error::TooLarge(What::Token)),
-            (true, Sink::Listing) if full => self.state = State::Lines { last: false },
-            // Offered where it lies rather than moved to make one larger chunk.
-            (true, Sink::Leaf) if !self.payload.is_empty() => {
-                self.state = State::Offering { last: false };
-            }
-            _ => {
-                self.slide();
-                return true;
-            }
-        }
-        false
-    }
-
-    /// Moves what is left to the front of the window.
-    fn slide(&mut self) {
-        let (payload, raw) = (self.payload.len(), self.raw.len());
-        let window = self.window.as_mut();
-        window.copy_within(self.payload.clone(), 0);
-        window.copy_within(self.raw.clone(), payload);
-        self.payload = 0..payload;
-        self.raw = payload..payload + raw;
     }
 }
 

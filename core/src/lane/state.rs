@@ -1,0 +1,109 @@
+//! What a lane is doing.
+
+use crate::client::OpId;
+use crate::error::Error;
+use crate::http::Head;
+use crate::path::Path;
+use crate::retry::Disposition;
+use crate::session::Tries;
+use crate::time::Instant;
+use crate::walk::Why;
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Conn {
+    Closed,
+    Open,
+    /// Of no more use; the driver closes it.
+    Spent,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum State {
+    Idle,
+    Connecting,
+    /// The session writes the request.
+    Connected,
+    Sending {
+        sent: usize,
+        len: usize,
+    },
+    Receiving,
+    /// The session reads the head.
+    Head(Head),
+    /// Payload to be offered; `last`: all of it.
+    Offering {
+        last: bool,
+    },
+    /// Payload of a listing, for the session; `last`: all of it.
+    Lines {
+        last: bool,
+    },
+    /// A line of a listing to be reported; then back to `Lines`.
+    BadLine {
+        why: Why,
+        /// Bytes to show, and bytes to drop then.
+        line: usize,
+        used: usize,
+        last: bool,
+    },
+    /// The node to be reported; then it is done with.
+    Report(Why),
+    /// The session draws its conclusions.
+    Ended(Result<(), Error>),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Job {
+    None,
+    /// The token. Asked at this instant.
+    Token(Instant),
+    /// A get, or a listing that is known to be one.
+    Read(OpId),
+    /// The parent's listing of an operation's path.
+    Classify(OpId),
+    /// The lane's node.
+    Node(OpId),
+}
+
+/// A node of a walk.
+pub(crate) struct Node {
+    pub(crate) op: OpId,
+    pub(crate) path: Path,
+    pub(crate) depth: u8,
+    pub(crate) directory: bool,
+    pub(crate) tries: Tries,
+}
+
+/// What a head decided.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Verdict {
+    pub(crate) disposition: Disposition,
+    /// Seconds of `Retry-After`.
+    pub(crate) retry_after: Option<u32>,
+    /// TTL of a token.
+    pub(crate) ttl: u16,
+    /// Generation of the token that the request carried.
+    pub(crate) generation: Option<u32>,
+}
+
+impl Verdict {
+    pub(super) const NONE: Self = Self {
+        disposition: Disposition::Deliver,
+        retry_after: None,
+        ttl: 0,
+        generation: None,
+    };
+}
+
+/// Where the payload goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Sink {
+    /// To the caller, in chunks.
+    Leaf,
+    /// To the session, line by line.
+    Listing,
+    /// To the session, whole.
+    Token,
+    /// Nowhere.
+    Drain,
+}

@@ -1,0 +1,99 @@
+//! The token request concluded.
+
+use crate::error::Error;
+use crate::lane::{Buffer, Lane};
+use crate::retry::Disposition;
+use crate::session::Session;
+use crate::session::ops::{Kind, OpState};
+use crate::time::Instant;
+
+impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
+    Session<A, OPS, WALKS, TOKEN>
+{
+    pub(super) fn conclude_token<B: Buffer>(
+        &mut self,
+        now: Instant,
+        lane: &mut Lane<B>,
+        asked: Instant,
+        outcome: Disposition,
+        stale: bool,
+    ) {
+        self.fetch.lane = None;
+        self.changed = true;
+        let outcome = if outcome == Disposition::Deliver {
+            match self.token.accept(asked, lane.verdict.ttl, lane.payload()) {
+                Ok(()) => Disposition::Deliver,
+                Err(error) => Disposition::Fatal(error),
+            }
+        } else {
+            outcome
+        };
+        let second = lane.second;
+        let retry_after = lane.verdict.retry_after;
+        lane.rest();
+        match outcome {
+            Disposition::Deliver => {
+                log_debug!("token granted for {} s", lane.verdict.ttl);
+                self.fetch.attempts = 0;
+                self.fetch.last = None;
+                self.fetch.not_before = now;
+                self.pinned.get_or_insert(second);
+            }
+            Disposition::Retry(_) if stale => {}
+            Disposition::Retry(error) => {
+                self.fetch.attempts = self.fetch.attempts.saturating_add(1);
+                self.fetch.last = Some(error);
+                match self.pause_after(now, self.fetch.attempts, retry_after, self.token_deadline())
+                {
+                    Some(pause) => {
+                        log_debug!("token request failed, will be tried again: {}", error);
+                        self.fetch.not_before = now + pause;
+                    }
+                    None => self.fail_token(now, error),
+                }
+            }
+            Disposition::NoTokens(error) if self.config.allow_v1 => {
+                log_warn!("IMDSv1 is used because the token request failed: {}", error);
+                self.begin_v1(now);
+                self.fetch.attempts = 0;
+            }
+            Disposition::NoTokens(error) | Disposition::Fatal(error) => {
+                self.fail_token(now, error);
+            }
+            Disposition::Refresh | Disposition::Absent | Disposition::Redirect(_) => {}
+        }
+    }
+
+    /// No token is to be had: whoever needs one fails, unless the old one still serves.
+    fn fail_token(&mut self, now: Instant, error: Error) {
+        self.fetch.attempts = 0;
+        if self.token.usable(now) {
+            log_debug!("token not renewed, the old one stays in use: {}", error);
+            self.fetch.not_before = now + self.config.backoff_cap;
+            return;
+        }
+        self.fetch.not_before = now;
+        for slot in 0..OPS {
+            let op = &self.ops[slot];
+            if op.state == OpState::Waiting {
+                let kind = op.kind;
+                self.ops[slot].state = OpState::Done(Err(error));
+                if let Kind::Walk(walk) = kind {
+                    self.walks[walk].end();
+                }
+            }
+        }
+    }
+
+    /// The deadline of the operation that can wait longest for a token.
+    fn token_deadline(&self) -> Option<Instant> {
+        let mut latest = Some(Instant::ZERO);
+        for op in self.ops.iter().filter(|op| op.state == OpState::Waiting) {
+            latest = match (latest, op.deadline) {
+                (Some(a), Some(b)) => Some(a.max(b)),
+                _ => None,
+            };
+        }
+        latest
+    }
+}

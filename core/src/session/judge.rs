@@ -1,0 +1,185 @@
+//! Heads judged: what an answer is, and where its body goes.
+
+use core::fmt::{self, Write};
+
+use crate::error::{Error, Peer, What};
+use crate::http::{Found, Framing, Head, decimal, find};
+use crate::lane::{Buffer, Job, Lane, Sink};
+use crate::path::Encoded;
+use crate::retry::{Disposition, Exchange, Seen, disposition};
+use crate::session::Session;
+use crate::session::ops::{Kind, with_slash};
+use crate::token::read_ttl;
+
+/// Facts §1.3; names of headers compare without regard to case.
+const TTL_HEADER: &str = "x-aws-ec2-metadata-token-ttl-seconds";
+
+impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
+    Session<A, OPS, WALKS, TOKEN>
+{
+    /// Judges the head of an answer and says where its body goes.
+    pub(super) fn judge<B: Buffer>(&mut self, lane: &mut Lane<B>, head: &Head) -> bool {
+        let exchange = lane.exchange();
+        let mut verdict = disposition(exchange, Seen::Status(head.status));
+        let bytes = lane.head_bytes(head);
+        let mut retry_after = None;
+        let mut ttl = 0;
+        match verdict {
+            Disposition::Deliver if exchange == Exchange::Token => {
+                match read_ttl(find(bytes, TTL_HEADER)) {
+                    Ok(seconds) => ttl = seconds,
+                    Err(peer) => verdict = Disposition::Fatal(Error::Peer(peer)),
+                }
+            }
+            // A token proves a metadata service. Without one, a page is a foreign server's.
+            Disposition::Deliver if lane.verdict.generation.is_none() && is_html(bytes) => {
+                verdict = Disposition::Fatal(Error::Peer(Peer::Html));
+            }
+            Disposition::Redirect(status) if !self.adds_a_slash(lane, bytes) => {
+                verdict = Disposition::Fatal(Error::Peer(Peer::Redirect(status)));
+            }
+            Disposition::Retry(Error::Peer(Peer::Throttled(_))) => {
+                self.counters.throttled = self.counters.throttled.wrapping_add(1);
+                retry_after = retry_after_of(bytes);
+            }
+            Disposition::Retry(_) => retry_after = retry_after_of(bytes),
+            Disposition::Deliver
+            | Disposition::Refresh
+            | Disposition::Absent
+            | Disposition::Redirect(_)
+            | Disposition::NoTokens(_)
+            | Disposition::Fatal(_) => {}
+        }
+        let limits = self.config.limits;
+        let mut allowance = usize::try_from(limits.value).unwrap_or(usize::MAX);
+        let mut sink = Sink::Leaf;
+        if verdict == Disposition::Deliver {
+            match lane.job {
+                Job::Token(_) => {
+                    sink = Sink::Token;
+                    allowance = TOKEN;
+                }
+                Job::Classify(_) => sink = Sink::Listing,
+                Job::Node(op) => {
+                    if let Some((path, depth)) = lane
+                        .node
+                        .as_ref()
+                        .filter(|node| node.directory)
+                        .map(|node| (with_slash(&node.path), node.depth))
+                    {
+                        sink = Sink::Listing;
+                        let opened = self
+                            .walk_of(op)
+                            .map(|walk| walk.frontier.open(&path, depth));
+                        if let Some(Err(_)) = opened {
+                            verdict = Disposition::Fatal(Error::TooLarge(What::Frontier));
+                        }
+                    }
+                }
+                Job::None | Job::Read(_) => {}
+            }
+            if sink == Sink::Listing {
+                allowance = usize::try_from(limits.walk).unwrap_or(usize::MAX);
+            }
+            if let Framing::Length(len) = head.framing
+                && usize::try_from(len).map_or(true, |len| len > allowance)
+            {
+                verdict = Disposition::Fatal(Error::TooLarge(match sink {
+                    Sink::Token => What::Token,
+                    Sink::Leaf | Sink::Listing | Sink::Drain => What::Value,
+                }));
+            }
+        }
+        if verdict != Disposition::Deliver {
+            sink = Sink::Drain;
+            allowance = usize::MAX;
+        }
+        lane.verdict.disposition = verdict;
+        lane.verdict.retry_after = retry_after;
+        lane.verdict.ttl = ttl;
+        lane.begin_body(head, sink, allowance);
+        true
+    }
+
+    /// Does the answer redirect to the same path on the same host, with a slash added, for the
+    /// first time?
+    fn adds_a_slash<B: Buffer>(&self, lane: &Lane<B>, head: &[u8]) -> bool {
+        let (path, slash) = match (lane.job, &lane.node) {
+            (Job::Node(_), Some(node)) => (node.path.as_str(), node.tries.slash),
+            (Job::Read(op), _) => match self.op(op) {
+                Some(op) if op.kind == Kind::Get => (op.path.as_str(), op.tries.slash),
+                _ => return false,
+            },
+            _ => return false,
+        };
+        let Found::Once(location) = find(head, "location") else {
+            return false;
+        };
+        if slash || path.ends_with('/') {
+            return false;
+        }
+        let endpoint = self.config.endpoint(lane.second);
+        let target = format_args!("{}{}/", endpoint.prefix(), Encoded(path)).to_match(location);
+        let whole = format_args!(
+            "http://{}{}{}/",
+            endpoint.authority(),
+            endpoint.prefix(),
+            Encoded(path)
+        )
+        .to_match(location);
+        target || whole
+    }
+
+    /// Lets a leaf be offered, unless another lane is in the middle of one of the same walk.
+    pub(super) fn clear_offer<B: Buffer>(&mut self, lane: &mut Lane<B>, last: bool) -> bool {
+        if let Job::Node(op) = lane.job
+            && let Some(walk) = self.walk_of(op)
+        {
+            match walk.floor {
+                Some(id) if id != lane.id => return false,
+                Some(_) => {}
+                None => walk.floor = (!last).then_some(lane.id),
+            }
+        }
+        lane.cleared = true;
+        true
+    }
+}
+
+fn is_html(head: &[u8]) -> bool {
+    const HTML: &[u8] = b"text/html";
+    matches!(find(head, "content-type"), Found::Once(value)
+        if value.get(..HTML.len()).is_some_and(|v| v.eq_ignore_ascii_case(HTML)))
+}
+
+/// Seconds; a date there is no clock for, so it counts as none.
+fn retry_after_of(head: &[u8]) -> Option<u32> {
+    match find(head, "retry-after") {
+        Found::Once(value) => decimal(value).map(|s| u32::try_from(s).unwrap_or(u32::MAX)),
+        Found::Missing | Found::Repeated => None,
+    }
+}
+
+/// Compares formatted text with bytes, without a buffer.
+trait ToMatch {
+    fn to_match(self, bytes: &[u8]) -> bool;
+}
+
+impl ToMatch for fmt::Arguments<'_> {
+    fn to_match(self, bytes: &[u8]) -> bool {
+        struct Rest<'a>(&'a [u8]);
+        impl Write for Rest<'_> {
+            fn write_str(&mut self, s: &str) -> fmt::Result {
+                let (front, rest) = self.0.split_at_checked(s.len()).ok_or(fmt::Error)?;
+                self.0 = rest;
+                if front.eq_ignore_ascii_case(s.as_bytes()) {
+                    Ok(())
+                } else {
+                    Err(fmt::Error)
+                }
+            }
+        }
+        let mut rest = Rest(bytes);
+        rest.write_fmt(self).is_ok() && rest.0.is_empty()
+    }
+}
