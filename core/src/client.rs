@@ -262,10 +262,15 @@ impl<const LANES: usize, const WINDOW: usize, const ARENA: usize> Client<LANES, 
             self.done = None;
             return Ok(());
         }
-        self.lanes[lane].handle(now, event)
+        let lane = &mut self.lanes[lane];
+        lane.handle(now, event)?;
+        // Conclusions are drawn here, so that one round of polls after it sees them all.
+        while self.session.serve(now, lane) && lane.poll().is_none() {}
+        Ok(())
     }
 
-    /// When to poll lane number `lane` again even if nothing happens, and why.
+    /// When to poll lane number `lane` again even if nothing happens, and why. It is polling that
+    /// does the work: ask after it.
     ///
     /// # Panics
     /// If there is no such lane.

@@ -16,7 +16,9 @@ pub(crate) struct Budget {
 
 impl Budget {
     pub(crate) fn new(pace: Pace) -> Self {
-        let interval = Duration::from_secs(1) / u32::from(pace.per_second.max(1));
+        // Instants are whole microseconds: rounded down, the rate would be too high.
+        let micros = 1_000_000_u64.div_ceil(u64::from(pace.per_second.max(1)));
+        let interval = Duration::from_micros(micros);
         Self {
             interval,
             slack: interval * u32::from(pace.burst.max(1) - 1),

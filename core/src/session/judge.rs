@@ -130,15 +130,15 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
         target || whole
     }
 
-    /// Lets a leaf be offered, unless another lane is in the middle of one of the same walk.
-    pub(super) fn clear_offer<B: Buffer>(&mut self, lane: &mut Lane<B>, last: bool) -> bool {
+    /// Lets a leaf be offered, unless another lane is offering one of the same walk.
+    pub(super) fn clear_offer<B: Buffer>(&mut self, lane: &mut Lane<B>) -> bool {
         if let Job::Node(op) = lane.job
             && let Some(walk) = self.walk_of(op)
         {
             match walk.floor {
                 Some(id) if id != lane.id => return false,
                 Some(_) => {}
-                None => walk.floor = (!last).then_some(lane.id),
+                None => walk.floor = Some(lane.id),
             }
         }
         lane.cleared = true;

@@ -202,7 +202,7 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
                 State::Idle => self.assign(now, lane),
                 State::Connected => self.request(now, lane),
                 State::Head(head) => self.judge(lane, &head),
-                State::Offering { last } => self.clear_offer(lane, last),
+                State::Offering { .. } => self.clear_offer(lane),
                 State::Lines { last } => self.lines(now, lane, last),
                 State::Ended(result) => self.conclude(now, lane, result),
                 State::Connecting
@@ -290,6 +290,14 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
                 self.release_listing(op, lane);
                 if let Some(node) = &mut lane.node {
                     node.tries.restart |= restart;
+                    let begun = node.tries.restart;
+                    let id = lane.id;
+                    if let Some(walk) = self.walk_of(op)
+                        && walk.floor == Some(id)
+                        && !begun
+                    {
+                        walk.floor = None;
+                    }
                 }
             }
         }

@@ -104,7 +104,7 @@ pub(super) struct Walk<A: Buffer> {
     /// Most nodes that lanes may hold: lowered when the server refuses connections.
     pub(super) lane_limit: u8,
     pub(super) paused: bool,
-    /// The lane that has offered a part of a leaf: no other leaf may be offered.
+    /// The lane whose leaf is being offered, or was taken in part: no other leaf may be.
     pub(super) floor: Option<u8>,
     /// Names accepted.
     pub(super) nodes: u32,

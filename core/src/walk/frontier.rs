@@ -21,7 +21,7 @@ use heapless::Vec;
 use crate::path::Path;
 
 /// Most directories open at once: the depth limit, and some beside it for parallel lanes.
-const MAX_FRAMES: usize = 32;
+const MAX_FRAMES: usize = 24;
 
 pub(crate) struct Frontier<A> {
     arena: A,
@@ -54,7 +54,7 @@ enum State {
     Reading {
         skipping: bool,
         stored: bool,
-        told: usize,
+        told: u16,
     },
     /// No listing is being read.
     Settled,
@@ -416,15 +416,12 @@ impl Frame {
     }
 
     /// Marks behind the last name taken.
-    fn marks(&self, arena: &[u8]) -> usize {
+    fn marks(&self, arena: &[u8]) -> u16 {
         let names = &self.names(arena)[self.anchor..];
         let empty = |entry: &&[u8]| entry.is_empty();
         // What follows the last LF is no entry.
-        names
-            .split(|b| *b == b'\n')
-            .filter(empty)
-            .count()
-            .saturating_sub(1)
+        let count = names.split(|b| *b == b'\n').filter(empty).count();
+        u16::try_from(count.saturating_sub(1)).unwrap_or(u16::MAX)
     }
 
     const fn has_names(&self) -> bool {
