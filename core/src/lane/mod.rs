@@ -78,6 +78,8 @@ pub struct Lane<B: Buffer> {
     timeouts: Timeouts,
     /// The latest instant seen.
     now: Instant,
+    /// The session's count of refused connections when it last served the lane.
+    pub(crate) crowded: u8,
 }
 
 impl<B: Buffer> Lane<B> {
@@ -107,6 +109,7 @@ impl<B: Buffer> Lane<B> {
             deadline: None,
             timeouts: Timeouts::NONE,
             now: Instant::ZERO,
+            crowded: 0,
         }
     }
 

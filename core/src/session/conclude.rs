@@ -38,6 +38,10 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
                     Fault::Reset | Fault::Closed | Fault::Other
                 ))
             );
+        if !stale && let Err(Error::Transport(_, Fault::Refused | Fault::Reset)) = result {
+            self.crowded = self.crowded.wrapping_add(1);
+            lane.crowded = self.crowded;
+        }
         match lane.job {
             Job::Token(asked) => self.conclude_token(now, lane, asked, outcome, stale),
             Job::Read(op) | Job::Classify(op) => {

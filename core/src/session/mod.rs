@@ -25,7 +25,7 @@ use self::v1::V1;
 use crate::client::{OpId, Reply, Route};
 use crate::config::{Config, Target};
 use crate::error::{Error, Fault, Misuse, Phase, Reason};
-use crate::lane::{Buffer, Job, Lane, State};
+use crate::lane::{Buffer, Conn, Job, Lane, State};
 use crate::pace::Budget;
 use crate::path::{self, MAX_PATH, PathError};
 use crate::rng::Rng;
@@ -54,6 +54,8 @@ pub struct Session<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN:
     /// The default endpoint that gave the first token: the second?
     pinned: Option<bool>,
     changed: bool,
+    /// Counts fresh connections that were refused or reset: the server may have a limit.
+    crowded: u8,
     counters: Counters,
 }
 
@@ -110,6 +112,7 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
             pace: config.pace.map(Budget::new),
             pinned: None,
             changed: false,
+            crowded: 0,
             counters: Counters::default(),
             config,
         }
@@ -219,6 +222,15 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
             if lane.is_idle() && lane.is_connected() {
                 break;
             }
+        }
+        // Where connections are scarce, one that is kept without need may be what others lack.
+        if !served
+            && core::mem::replace(&mut lane.crowded, self.crowded) != self.crowded
+            && lane.is_idle()
+            && lane.is_connected()
+        {
+            lane.conn = Conn::Spent;
+            served = true;
         }
         served
     }
@@ -363,6 +375,11 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
                 // No room for the slash of its listing.
                 return Err(Misuse::Path(PathError::TooLong));
             }
+        }
+        if self.fetch.lane.is_none() && !self.ops.iter().any(Op::is_live) {
+            // Attempts were made for operations that are no more.
+            self.fetch.attempts = 0;
+            self.fetch.last = None;
         }
         self.sequence = self.sequence.wrapping_add(1);
         let op = &mut self.ops[slot];
