@@ -6,7 +6,7 @@ use core::fmt;
 use crate::config::{Config, Target};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Fault, Misuse, Reason};
-use crate::lane::Lane;
+use crate::lane::{CloseReason, Lane};
 use crate::session::Session;
 use crate::time::Instant;
 use crate::walk::{Options, Summary, Why};
@@ -37,7 +37,7 @@ pub enum Want<'a> {
     /// An operation has ended; then `Taken`, and its id is void. Only [`Client`] says this;
     /// with a bare session ask [`Session::next_done`](crate::Session::next_done).
     Done(OpId, Result<Reply, Error>),
-    /// Close the connection, or give up making it; then `Closed`.
+    /// Close the connection, or give up making it; then `Closed`. [`Lane::close_reason`] says why.
     Close,
 }
 
@@ -276,6 +276,14 @@ impl<const LANES: usize, const WINDOW: usize, const ARENA: usize> Client<LANES, 
     /// If there is no such lane.
     pub fn deadline(&self, lane: usize) -> Option<(Instant, Reason)> {
         self.session.deadline(&self.lanes[lane])
+    }
+
+    /// Why lane number `lane` wants [`Want::Close`]; `None` if it does not.
+    ///
+    /// # Panics
+    /// If there is no such lane.
+    pub fn close_reason(&self, lane: usize) -> Option<CloseReason> {
+        self.lanes[lane].close_reason()
     }
 
     /// Where to connect.

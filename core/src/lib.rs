@@ -160,6 +160,6 @@ pub use crate::client::{
 pub use crate::config::Config;
 pub use crate::endpoint::Endpoint;
 pub use crate::error::{BadToken, BadTtl, Cause, Error, Fault, Misuse, Peer, Phase, Reason, What};
-pub use crate::lane::{Buffer, Lane};
+pub use crate::lane::{Buffer, CloseReason, Lane};
 pub use crate::session::{Counters, Session};
 pub use crate::time::Instant;

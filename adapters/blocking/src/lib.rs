@@ -26,7 +26,7 @@ pub use imds_core::model::IdentityDocument;
 pub use imds_core::walk::Options;
 pub use imds_core::{Config, Error};
 use imds_core::{Counters, Lane, Leaf, Missing, OpId, Reply, Session};
-use imds_os::{Clock, Gather, documents, entries};
+use imds_os::{Clock, Gather, MAX_TOKEN, documents, entries};
 pub use imds_os::{Credentials, Dial, Node, ReadError};
 
 use crate::socket::Socket;
@@ -40,7 +40,7 @@ const SHORTEST_NAP: Duration = Duration::from_millis(1);
 /// A client with one connection.
 #[derive(Debug)]
 pub struct Client {
-    session: Session<Box<[u8]>, 2, 1, 512>,
+    session: Session<Box<[u8]>, 2, 1, MAX_TOKEN>,
     lane: Lane<Box<[u8]>>,
     socket: Socket,
     gather: Gather,

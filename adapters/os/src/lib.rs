@@ -13,3 +13,6 @@ pub use dial::{Dial, event_of};
 pub use documents::{Credentials, ReadError};
 pub use gather::Gather;
 pub use node::{Node, entries};
+
+/// Longest token that the adapters keep, in bytes. EC2's have 56.
+pub const MAX_TOKEN: usize = 512;

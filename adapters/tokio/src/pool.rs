@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use imds_core::drive::{self, Step};
 use imds_core::{Buffer, Instant, Lane, Leaf, Missing, OpId, Route, Session};
-use imds_os::Gather;
+use imds_os::{Gather, MAX_TOKEN};
 use tokio::sync::Semaphore;
 
 use crate::clock::Clock;
@@ -23,10 +23,9 @@ use crate::socket::{Polled, Socket};
 pub(crate) const OPS: usize = 64;
 /// Walks at once; one more is refused by name.
 pub(crate) const WALKS: usize = 4;
-const TOKEN: usize = 512;
 
 pub(crate) type LaneOf = Lane<Box<[u8]>>;
-type SessionOf = Session<Box<[u8]>, OPS, WALKS, TOKEN>;
+type SessionOf = Session<Box<[u8]>, OPS, WALKS, MAX_TOKEN>;
 
 /// A lane and its socket.
 pub(crate) struct Slot {

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Peer, Reason, What};
 use crate::http::{Framing, Head, HttpError, Item, Reader};
-use crate::lane::{Buffer, Conn, Lane, Sink, State};
+use crate::lane::{Buffer, CloseReason, Lane, Sink, State};
 use crate::time::Instant;
 
 /// Longest body that is read to its end only to keep the connection.
@@ -25,7 +25,7 @@ impl<B: Buffer> Lane<B> {
         self.raw.start += head.len;
         self.payload = self.raw.start..self.raw.start;
         if !head.keep_alive {
-            self.conn = Conn::Spent;
+            self.spend(CloseReason::Announced);
         }
         if sink == Sink::Drain {
             let short = match head.framing {
@@ -33,8 +33,8 @@ impl<B: Buffer> Lane<B> {
                 Framing::Length(n) => n <= MAX_DRAIN,
                 Framing::Chunked | Framing::UntilClose => false,
             };
-            if !short || self.conn == Conn::Spent {
-                self.conn = Conn::Spent;
+            if !short || self.close_reason().is_some() {
+                self.spend(CloseReason::LeftUnread);
                 return self.end(Ok(()));
             }
         }
@@ -111,7 +111,7 @@ impl<B: Buffer> Lane<B> {
                 }
                 Item::End => {
                     if self.eof {
-                        self.conn = Conn::Spent;
+                        self.spend(CloseReason::Ended);
                     }
                     match self.sink {
                         Sink::Leaf => self.state = State::Offering { last: true },

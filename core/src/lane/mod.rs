@@ -22,6 +22,7 @@ use core::ops::Range;
 
 use zeroize::Zeroize;
 
+pub use self::state::CloseReason;
 pub(crate) use self::state::{Conn, Job, Node, Sink, State, Verdict};
 use crate::client::{Event, Leaf, Missing, OpId, Want};
 use crate::config::Timeouts;
@@ -117,7 +118,7 @@ impl<B: Buffer> Lane<B> {
     /// ([`Session::serve`](crate::Session::serve)). Level-triggered: asking twice gives the same.
     pub fn poll(&self) -> Option<Want<'_>> {
         match self.state {
-            State::Idle | State::Connecting if self.conn == Conn::Spent => Some(Want::Close),
+            State::Idle | State::Connecting if self.close_reason().is_some() => Some(Want::Close),
             State::Connecting => Some(Want::Connect),
             State::Sending { sent, len } => Some(Want::Send(&self.window()[sent..len])),
             State::Receiving => Some(Want::Receive),
@@ -170,12 +171,13 @@ impl<B: Buffer> Lane<B> {
         let now = self.now;
         match (self.state, event) {
             // A kept connection that the server closed, or spoke on out of turn.
-            (State::Idle, Event::Eof | Event::Received(_) | Event::Failed(_))
-                if self.conn == Conn::Open =>
-            {
-                self.conn = Conn::Spent;
+            (State::Idle, Event::Eof | Event::Failed(_)) if self.conn == Conn::Open => {
+                self.spend(CloseReason::Ended);
             }
-            (State::Idle | State::Connecting, Event::Closed) if self.conn == Conn::Spent => {
+            (State::Idle, Event::Received(_)) if self.conn == Conn::Open => {
+                self.spend(CloseReason::Unsolicited);
+            }
+            (State::Idle | State::Connecting, Event::Closed) if self.close_reason().is_some() => {
                 self.conn = Conn::Closed;
             }
             (State::Connecting, Event::Connected | Event::ConnectedSecond)
@@ -234,7 +236,7 @@ impl<B: Buffer> Lane<B> {
             (
                 State::Connecting | State::Sending { .. } | State::Receiving,
                 Event::Failed(fault),
-            ) if self.conn != Conn::Spent || self.state == State::Receiving => {
+            ) if self.close_reason().is_none() || self.state == State::Receiving => {
                 self.fail(Error::Transport(self.phase(), fault));
             }
             (State::Sending { .. }, Event::Eof) => {
@@ -270,6 +272,14 @@ impl<B: Buffer> Lane<B> {
     /// Does the driver hold an open connection for it that it may keep?
     pub fn is_connected(&self) -> bool {
         self.conn == Conn::Open
+    }
+
+    /// Why the connection is to be closed; `None` if it is not.
+    pub const fn close_reason(&self) -> Option<CloseReason> {
+        match self.conn {
+            Conn::Spent(reason) => Some(reason),
+            Conn::Closed | Conn::Open => None,
+        }
     }
 
     /// Is no exchange under way?
@@ -336,11 +346,19 @@ impl<B: Buffer> Lane<B> {
         self.state = State::Ended(result);
     }
 
+    /// The connection is of no more use. The first reason counts.
+    pub(crate) fn spend(&mut self, reason: CloseReason) {
+        if self.close_reason().is_none() {
+            log_debug!("connection given up: {}", reason.explain());
+            self.conn = Conn::Spent(reason);
+        }
+    }
+
     /// The exchange is over, and so is the connection.
     pub(crate) fn fail(&mut self, error: Error) {
         // A connection that was never made needs no closing by the lane's account, but the
         // driver may hold a half-open socket.
-        self.conn = Conn::Spent;
+        self.spend(CloseReason::Failed(error));
         self.end(Err(error));
     }
 
@@ -354,7 +372,7 @@ impl<B: Buffer> Lane<B> {
             | State::Head(_)
             | State::Offering { .. }
             | State::Lines { .. }
-            | State::BadLine { .. } => self.conn = Conn::Spent,
+            | State::BadLine { .. } => self.spend(CloseReason::Abandoned),
         }
         self.rest();
     }

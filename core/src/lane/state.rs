@@ -14,7 +14,43 @@ pub(crate) enum Conn {
     Closed,
     Open,
     /// Of no more use; the driver closes it.
-    Spent,
+    Spent(CloseReason),
+}
+
+/// Why a connection is not used again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// The answer said so: `Connection: close`, HTTP/1.0, or a body until the end of the stream.
+    Announced,
+    /// The server closed it.
+    Ended,
+    /// The rest of an answer that nobody needs is too long to read past.
+    LeftUnread,
+    /// Bytes came that nobody had asked for.
+    Unsolicited,
+    /// The exchange on it failed.
+    Failed(Error),
+    /// The operation it served was cancelled, or its driver went away.
+    Abandoned,
+    /// It was kept without need, and other connections were refused.
+    Scarce,
+}
+
+impl CloseReason {
+    /// The reason as a phrase.
+    pub const fn explain(self) -> &'static str {
+        match self {
+            Self::Announced => "the server announced that it closes",
+            Self::Ended => "the server closed",
+            Self::LeftUnread => "the rest of the answer is not worth reading",
+            Self::Unsolicited => "bytes came that nobody had asked for",
+            Self::Failed(_) => "the exchange failed",
+            Self::Abandoned => "the operation is no longer wanted",
+            Self::Scarce => "the server has no connections to spare",
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -157,6 +157,7 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
             Retry::No(Ok(true)) if directory => {
                 match self.walk_of(id).map(|walk| walk.frontier.finish(&dir)) {
                     Some(Finished::AnchorLost) => Why::Failed(Error::Peer(Peer::ListingChanged)),
+                    Some(Finished::NoRoom) => Why::Failed(Error::TooLarge(What::Frontier)),
                     Some(Finished::Ok) | None => return self.node_done(lane, id),
                 }
             }

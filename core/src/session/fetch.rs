@@ -54,7 +54,8 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
             }
             Disposition::NoTokens(error) if self.config.allow_v1 => {
                 log_warn!("IMDSv1 is used because the token request failed: {}", error);
-                self.begin_v1(now);
+                // Counted from the request: the answer may have lain unread for long.
+                self.begin_v1(asked);
                 self.fetch.attempts = 0;
             }
             Disposition::NoTokens(error) | Disposition::Fatal(error) => {

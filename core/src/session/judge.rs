@@ -10,6 +10,7 @@ use crate::retry::{Disposition, Exchange, Seen, disposition};
 use crate::session::Session;
 use crate::session::ops::{Kind, with_slash};
 use crate::token::read_ttl;
+use crate::walk::listing::looks_like_html;
 
 /// Facts §1.3; names of headers compare without regard to case.
 const TTL_HEADER: &str = "x-aws-ec2-metadata-token-ttl-seconds";
@@ -140,6 +141,14 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
                 Some(_) => {}
                 None => walk.floor = Some(lane.id),
             }
+        }
+        if let Job::Read(op) = lane.job
+            && self.op(op).is_some_and(|op| op.kind == Kind::List)
+            && lane.delivered() == 0
+            && looks_like_html(lane.payload())
+        {
+            lane.fail(Error::Peer(Peer::Html));
+            return true;
         }
         lane.cleared = true;
         true

@@ -106,12 +106,21 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
 
     /// A line of a directory that is walked.
     fn collect(&mut self, op: OpId, dir: &str, line: &[u8]) -> Line {
+        let limit = self.config.limits.nodes;
         let Some(walk) = self.walk_of(op) else {
             return Line::Next;
         };
         let name = match judge(dir, line) {
             Ok(name) => name,
-            Err(bad) if walk.frontier.push_bad(dir) => return Line::Report(bad),
+            Err(bad) if walk.frontier.push_bad(dir) => {
+                // A server can make these without end, like nodes.
+                walk.nodes += 1;
+                return if walk.nodes > limit {
+                    Line::Fail(Error::TooLarge(What::Nodes))
+                } else {
+                    Line::Report(bad)
+                };
+            }
             Err(_) => return Line::Next,
         };
         match walk.frontier.push(dir, name) {

@@ -25,7 +25,7 @@ use self::v1::V1;
 use crate::client::{OpId, Reply, Route};
 use crate::config::{Config, Target};
 use crate::error::{Error, Fault, Misuse, Phase, Reason};
-use crate::lane::{Buffer, Conn, Job, Lane, State};
+use crate::lane::{Buffer, CloseReason, Job, Lane, State};
 use crate::pace::Budget;
 use crate::path::{self, MAX_PATH, PathError};
 use crate::rng::Rng;
@@ -229,7 +229,7 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
             && lane.is_idle()
             && lane.is_connected()
         {
-            lane.conn = Conn::Spent;
+            lane.spend(CloseReason::Scarce);
             served = true;
         }
         served

@@ -27,11 +27,11 @@ pub(super) enum V1 {
 impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
     Session<A, OPS, WALKS, TOKEN>
 {
-    /// The token request was refused at `now`, and reading without one is allowed.
-    pub(super) fn begin_v1(&mut self, now: Instant) {
+    /// The token request sent at `asked` was refused, and reading without a token is allowed.
+    pub(super) fn begin_v1(&mut self, asked: Instant) {
         self.counters.v1_fallbacks = self.counters.v1_fallbacks.wrapping_add(1);
         self.v1 = V1::On {
-            until: now + V1_PERIOD,
+            until: asked + V1_PERIOD,
             proven: false,
         };
     }

@@ -50,11 +50,13 @@ struct Frame {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum State {
     /// A listing is being read; `skipping` until the anchor has passed. `stored`: this reading
-    /// brought at least one name. `told`: bad lines to come that were reported before.
+    /// brought at least one name. `told`: bad lines to come that were reported before. `news`:
+    /// this reading brought a name or a bad line that no other did.
     Reading {
         skipping: bool,
         stored: bool,
         told: u16,
+        news: bool,
     },
     /// No listing is being read.
     Settled,
@@ -91,6 +93,8 @@ pub(crate) enum Finished {
     Ok,
     /// The anchor was not in it: what is new cannot be told from what was visited.
     AnchorLost,
+    /// It brought nothing that fits.
+    NoRoom,
 }
 
 impl<A: AsRef<[u8]> + AsMut<[u8]>> Frontier<A> {
@@ -143,7 +147,7 @@ impl<A: AsRef<[u8]> + AsMut<[u8]>> Frontier<A> {
             frame.pass_marks(arena);
             Some(Next::Child { path, depth })
         } else {
-            frame.begin(arena);
+            self.begin(index);
             Some(Next::Again { dir: path, depth })
         }
     }
@@ -151,7 +155,7 @@ impl<A: AsRef<[u8]> + AsMut<[u8]>> Frontier<A> {
     /// The listing of `dir` is about to be read, for the first time or again.
     pub(crate) fn open(&mut self, dir: &str, depth: u8) -> Result<(), NoRoom> {
         if let Some(index) = self.find(dir) {
-            self.frames[index].begin(self.arena.as_ref());
+            self.begin(index);
             return Ok(());
         }
         if self.frames.is_full() || !self.make_room(dir.len(), None) {
@@ -159,7 +163,7 @@ impl<A: AsRef<[u8]> + AsMut<[u8]>> Frontier<A> {
         }
         let start = self.used();
         self.arena.as_mut()[start..start + dir.len()].copy_from_slice(dir.as_bytes());
-        let mut frame = Frame {
+        let frame = Frame {
             start,
             dir_len: dir.len(),
             names_len: 0,
@@ -170,8 +174,9 @@ impl<A: AsRef<[u8]> + AsMut<[u8]>> Frontier<A> {
             state: State::Settled,
             cut: false,
         };
-        frame.begin(self.arena.as_ref());
-        self.frames.push(frame).map_err(|_| NoRoom)
+        self.frames.push(frame).map_err(|_| NoRoom)?;
+        self.begin(self.frames.len() - 1);
+        Ok(())
     }
 
     /// A line of the listing of `dir`, judged to be no name. Answers whether to report it now:
@@ -185,16 +190,19 @@ impl<A: AsRef<[u8]> + AsMut<[u8]>> Frontier<A> {
             skipping: false,
             stored,
             told,
+            news,
         } = frame.state
         else {
             return false;
         };
-        frame.state = State::Reading {
+        let report = !frame.cut && self.store(index, "", stored) && told == 0;
+        self.frames[index].state = State::Reading {
             skipping: false,
             stored,
             told: told.saturating_sub(1),
+            news: news || report,
         };
-        !frame.cut && self.store(index, "", stored) && told == 0
+        report
     }
 
     /// A line of the listing of `dir`, judged to be a name.
@@ -208,6 +216,7 @@ impl<A: AsRef<[u8]> + AsMut<[u8]>> Frontier<A> {
             skipping,
             stored,
             told,
+            news,
         } = frame.state
         else {
             return Pushed::Passed;
@@ -218,6 +227,7 @@ impl<A: AsRef<[u8]> + AsMut<[u8]>> Frontier<A> {
                     skipping: false,
                     stored,
                     told,
+                    news,
                 };
             }
             return Pushed::Passed;
@@ -241,6 +251,7 @@ impl<A: AsRef<[u8]> + AsMut<[u8]>> Frontier<A> {
             skipping: false,
             stored: true,
             told,
+            news: true,
         };
         Pushed::Stored
     }
@@ -276,22 +287,22 @@ impl<A: AsRef<[u8]> + AsMut<[u8]>> Frontier<A> {
             return Finished::Ok;
         };
         let frame = &mut self.frames[index];
-        let lost = matches!(frame.state, State::Reading { skipping: true, .. });
-        frame.state = State::Settled;
-        if lost {
-            frame.cut = false;
-            return Finished::AnchorLost;
-        }
-        Finished::Ok
+        let state = core::mem::replace(&mut frame.state, State::Settled);
+        let finished = match state {
+            State::Reading { skipping: true, .. } => Finished::AnchorLost,
+            // Read again, it would bring no more.
+            State::Reading { news: false, .. } if frame.cut => Finished::NoRoom,
+            State::Reading { .. } | State::Settled => return Finished::Ok,
+        };
+        frame.cut = false;
+        finished
     }
 
     /// The reading of the listing of `dir` broke off and will be tried again: names that were
     /// not taken are forgotten, those that were are skipped then.
     pub(crate) fn abort(&mut self, dir: &str) {
         if let Some(index) = self.find(dir) {
-            // Marks are counted before they go with the names.
-            self.frames[index].begin(self.arena.as_ref());
-            self.drop_names(index);
+            self.begin(index);
         }
     }
 
@@ -353,6 +364,33 @@ impl<A: AsRef<[u8]> + AsMut<[u8]>> Frontier<A> {
         frame.cursor -= gone;
         frame.names_len -= gone;
         self.close_gap(index, start + len, gone);
+    }
+
+    /// A reading of a frame's listing begins: what follows the last name taken comes anew.
+    fn begin(&mut self, index: usize) {
+        let arena = self.arena.as_ref();
+        let frame = &self.frames[index];
+        // Those that a reading which broke off had yet to come to are still to come.
+        let told = match frame.state {
+            State::Reading { told, .. } => told,
+            State::Settled => 0,
+        }
+        .saturating_add(frame.marks(arena));
+        let kept = match frame.taken {
+            true => frame.anchor + frame.anchor_name(arena).len() + 1,
+            false => 0,
+        };
+        self.resize(index, frame.dir_len + kept);
+        let frame = &mut self.frames[index];
+        frame.names_len = kept;
+        frame.cursor = kept;
+        frame.cut = false;
+        frame.state = State::Reading {
+            skipping: frame.taken,
+            stored: false,
+            told,
+            news: false,
+        };
     }
 
     /// Drops the names that were not taken.
@@ -434,17 +472,6 @@ impl Frame {
 
     fn is_spent(&self) -> bool {
         !self.has_names() && !self.cut && self.state == State::Settled
-    }
-
-    /// A reading of the listing begins.
-    fn begin(&mut self, arena: &[u8]) {
-        self.state = State::Reading {
-            skipping: self.taken,
-            stored: false,
-            told: self.marks(arena),
-        };
-        // They will be set anew.
-        self.cut = false;
     }
 }
 
