@@ -150,7 +150,11 @@ impl State {
         };
         let best = (0..self.free.len()).min_by_key(|at| rank(&self.free[*at]));
         match best {
-            Some(at) => Some(self.free.swap_remove(at)),
+            Some(at) => {
+                // Else it would be woken for a lane that another task could have.
+                self.stop_waiting(op);
+                Some(self.free.swap_remove(at))
+            }
             None => {
                 if or_wait {
                     self.wait(op);
@@ -165,6 +169,11 @@ impl State {
         if !self.waiting.contains(&op) {
             self.waiting.push_back(op);
         }
+    }
+
+    /// The operation's task has a lane, or wants none any more.
+    pub(crate) fn stop_waiting(&mut self, op: OpId) {
+        self.waiting.retain(|waiting| *waiting != op);
     }
 
     /// Gathers what has ended, and wakes whom it concerns.
@@ -242,7 +251,7 @@ impl State {
     pub(crate) fn forget(&mut self, op: OpId) {
         self.session.cancel(op);
         self.gather.forget(op);
-        self.waiting.retain(|waiting| *waiting != op);
+        self.stop_waiting(op);
     }
 }
 

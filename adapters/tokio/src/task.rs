@@ -171,6 +171,9 @@ impl Task {
         for slot in self.slots.drain(..) {
             state.give(now, slot);
         }
+        // This task may have been woken for a lane that it does not take.
+        state.stop_waiting(self.op);
+        state.wake_waiting();
         drop(state);
         idle::start(&self.pool);
     }
@@ -180,7 +183,5 @@ impl Drop for Task {
     fn drop(&mut self) {
         self.pool.lock().forget(self.op);
         self.release();
-        // Whoever was to take a lane and was passed over in favour of this task.
-        self.pool.lock().wake_waiting();
     }
 }
