@@ -288,3 +288,73 @@ async fn throttling_is_obeyed_and_has_an_end() {
     assert_eq!(error, Error::Peer(Peer::Throttled(429)));
     assert!(began.elapsed() < Duration::from_millis(100));
 }
+
+/// Numbers for a test, from its seed (xorshift).
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, n: u64) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % n).unwrap()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_wake_up_is_lost_among_tasks_that_come_and_go() {
+    // Nothing here takes time, so the paused clock moves only if every task waits for a timer:
+    // that is, if someone was not woken.
+    for seed in 1..150_u64 {
+        let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let lanes = u8::try_from(1 + random.below(4)).unwrap();
+        let mock = Mock::new(Profile::Ec2).always_close(random.below(2) == 0);
+        let mock = shared(if random.below(3) == 0 {
+            mock.fault(Script::any().dribble())
+        } else {
+            mock
+        });
+        let client = client(&mock, lanes);
+        let began = Instant::now();
+        let tasks: Vec<_> = (0..10)
+            .map(|n| {
+                let client = client.clone();
+                let mut random = Random(seed * 31 + n + 1);
+                tokio::spawn(async move {
+                    for _ in 0..8 {
+                        match random.below(4) {
+                            0 => drop(drop_after(&client, random.below(12)).await),
+                            1 => {
+                                let path = "/latest/meta-data/placement/";
+                                let mut walk = client.walk(path, Options::default());
+                                for _ in 0..random.below(8) {
+                                    match walk.next().await {
+                                        Some(Err(error)) => {
+                                            let refused =
+                                                Error::Misuse(imds_core::Misuse::TooManyWalks);
+                                            assert_eq!(error, refused);
+                                        }
+                                        Some(Ok(_)) => {}
+                                        None => break,
+                                    }
+                                    if random.below(3) == 0 {
+                                        assert!(client.get(ID).await.unwrap().is_some());
+                                    }
+                                }
+                            }
+                            _ => assert!(client.get(ID).await.unwrap().is_some()),
+                        }
+                    }
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        assert_eq!(
+            began.elapsed(),
+            Duration::ZERO,
+            "seed {seed}, {lanes} lanes"
+        );
+    }
+}
