@@ -21,7 +21,7 @@ pub enum Target {
 /// How long each phase may take.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Timeouts {
-    /// Until the connection stands.
+    /// Until the connection stands; of two addresses, for each.
     pub connect: Duration,
     /// From the connection, or the end of the previous answer, to the first byte.
     pub first_byte: Duration,
@@ -86,9 +86,13 @@ pub struct Config {
     pub pace: Option<Pace>,
     /// Bounds on what a server can make the client take.
     pub limits: Limits,
-    /// Spreads retries. Any number will do; equal seeds give equal pauses.
+    /// Spreads retries. Any number will do; equal seeds give equal pauses. Adapters for operating
+    /// systems draw one in place of 0.
     pub seed: u64,
 }
+
+/// Head start of the IPv4 address over the IPv6 address beside it ([`Target::Auto`]).
+pub const HEAD_START: Duration = Duration::from_millis(250);
 
 /// The longest token life, in seconds (facts §1.2).
 pub const MAX_TOKEN_TTL: u16 = 21600;

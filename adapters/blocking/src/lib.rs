@@ -26,7 +26,7 @@ pub use imds_core::model::IdentityDocument;
 pub use imds_core::walk::Options;
 pub use imds_core::{Config, Error};
 use imds_core::{Counters, Lane, Leaf, Missing, OpId, Reply, Session};
-use imds_os::{Clock, Gather, MAX_TOKEN, documents, entries};
+use imds_os::{Clock, Gather, MAX_TOKEN, documents, entries, random_seed};
 pub use imds_os::{Credentials, Dial, Node, ReadError};
 
 use crate::socket::Socket;
@@ -56,7 +56,10 @@ impl Client {
     }
 
     /// A client whose connections come from a given address or interface.
-    pub fn with_dial(config: Config, dial: Dial) -> Self {
+    pub fn with_dial(mut config: Config, dial: Dial) -> Self {
+        if config.seed == 0 {
+            config.seed = random_seed();
+        }
         let clock = Clock::start();
         Self {
             session: Session::new(config, [vec![0; ARENA].into_boxed_slice()]),

@@ -5,6 +5,7 @@ use core::time::Duration;
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 
+use imds_core::config::HEAD_START;
 use imds_core::drive;
 use imds_core::endpoint::Host;
 use imds_core::{Endpoint, Event, Fault, Instant, Route};
@@ -68,7 +69,13 @@ impl Socket {
 
 impl drive::Socket for Socket {
     fn connect(&mut self, route: &Route, until: Option<Instant>) -> Event {
-        let first = match self.dial(&route.first, until) {
+        // One after the other: what the core allows for both is shared, so that the second
+        // address has as much time as if it had been tried beside the first.
+        let first_until = match route.second {
+            Some(_) => Some(self.clock.now() + HEAD_START),
+            None => until,
+        };
+        let first = match self.dial(&route.first, first_until) {
             Ok(stream) => {
                 self.stream = Some(stream);
                 return Event::Connected;
@@ -78,10 +85,7 @@ impl drive::Socket for Socket {
         let Some(second) = &route.second else {
             return first;
         };
-        // One after the other: the head start of the first is all its time to connect. The
-        // second gets as much again.
-        let again = until.map(|_| self.clock.now() + HEAD_START);
-        match self.dial(second, again) {
+        match self.dial(second, until) {
             Ok(stream) => {
                 self.stream = Some(stream);
                 Event::ConnectedSecond
@@ -140,6 +144,3 @@ impl drive::Socket for Socket {
         }
     }
 }
-
-/// How long the second address of a route may take to connect.
-const HEAD_START: Duration = Duration::from_millis(250);

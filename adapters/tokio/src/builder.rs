@@ -33,10 +33,7 @@ pub struct Builder {
 impl Default for Builder {
     fn default() -> Self {
         Self {
-            config: Config {
-                seed: imds_os::random_seed(),
-                ..Config::default()
-            },
+            config: Config::default(),
             lanes: 8,
             dial: Dial::default(),
             connector: None,
@@ -90,7 +87,10 @@ impl Builder {
     }
 
     /// The client. Nothing is sent before its first call.
-    pub fn build(self) -> Client {
+    pub fn build(mut self) -> Client {
+        if self.config.seed == 0 {
+            self.config.seed = imds_os::random_seed();
+        }
         let buffer = |len: usize| vec![0; len].into_boxed_slice();
         let session = Session::new(
             self.config,

@@ -4,18 +4,15 @@ use core::future::{Future, poll_fn};
 use core::net::SocketAddr;
 use core::pin::{Pin, pin};
 use core::task::Poll;
-use core::time::Duration;
 use std::io;
 use std::sync::Arc;
 
+use imds_core::config::HEAD_START;
 use imds_core::endpoint::Host;
 use imds_core::{Endpoint, Route};
 use imds_os::Dial;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpSocket;
-
-/// Head start of the IPv4 address over the IPv6 address.
-const HEAD_START: Duration = Duration::from_millis(250);
 
 /// A connection of any kind: TCP, or what a test or an enclave has in its place.
 pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}

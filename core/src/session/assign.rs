@@ -4,6 +4,7 @@
 //! rest of it. Whatever the work, a token comes first.
 
 use crate::client::OpId;
+use crate::config::{HEAD_START, Target};
 use crate::error::{Error, Reason, What};
 use crate::lane::{Buffer, Job, Lane, Node, State};
 use crate::session::Session;
@@ -72,7 +73,12 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
             },
         };
         let second = self.pinned == Some(true);
-        lane.begin(now, job, self.config.timeouts, second);
+        let mut timeouts = self.config.timeouts;
+        if self.pinned.is_none() && self.config.target == Target::Auto {
+            // The second address begins later, and has its whole time too.
+            timeouts.connect = timeouts.connect.saturating_add(HEAD_START);
+        }
+        lane.begin(now, job, timeouts, second);
         if !lane.reused {
             self.counters.connections = self.counters.connections.wrapping_add(1);
         }
