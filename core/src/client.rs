@@ -173,8 +173,8 @@ pub struct Client<const LANES: usize, const WINDOW: usize, const ARENA: usize> {
     pub(crate) session: Session<[u8; ARENA], CLIENT_OPS, 1, CLIENT_TOKEN>,
     pub(crate) lanes: [Lane<[u8; WINDOW]>; LANES],
     done: Option<(OpId, Result<Reply, Error>)>,
-    /// Lanes whose last answer was that end.
-    told: [bool; LANES],
+    /// The operation of whose end each lane was told last.
+    told: [Option<OpId>; LANES],
 }
 
 impl<const LANES: usize, const WINDOW: usize, const ARENA: usize> Client<LANES, WINDOW, ARENA> {
@@ -186,7 +186,7 @@ impl<const LANES: usize, const WINDOW: usize, const ARENA: usize> Client<LANES, 
                 Lane::new(u8::try_from(id).unwrap_or(u8::MAX), [0; WINDOW])
             }),
             done: None,
-            told: [false; LANES],
+            told: [None; LANES],
         }
     }
 
@@ -233,7 +233,7 @@ impl<const LANES: usize, const WINDOW: usize, const ARENA: usize> Client<LANES, 
         if self.done.is_none() {
             self.done = self.session.next_done();
         }
-        *told = self.done.is_some();
+        *told = self.done.map(|(op, _)| op);
         match self.done {
             Some((op, result)) => Want::Done(op, result),
             None => lane.poll().unwrap_or(Want::Idle),
@@ -257,9 +257,11 @@ impl<const LANES: usize, const WINDOW: usize, const ARENA: usize> Client<LANES, 
     /// # Panics
     /// If there is no such lane.
     pub fn handle(&mut self, now: Instant, lane: usize, event: Event) -> Result<(), Misuse> {
-        if event == Event::Taken && self.told[lane] {
-            self.told = [false; LANES];
-            self.done = None;
+        if event == Event::Taken
+            && let Some(op) = self.told[lane].take()
+        {
+            // Another lane's driver may have taken it already.
+            self.done = self.done.filter(|(done, _)| *done != op);
             return Ok(());
         }
         let lane = &mut self.lanes[lane];

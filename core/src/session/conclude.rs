@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use crate::client::{OpId, Reply};
-use crate::error::{Error, Fault, Peer, Phase, What};
+use crate::error::{Error, Fault, Peer, Phase, Reason, What};
 use crate::lane::{Buffer, Job, Lane, State};
 use crate::retry::{self, Disposition, Seen, disposition};
 use crate::session::Session;
@@ -29,15 +29,20 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
             // The verdict stood; only the rest of the body was lost.
             Ok(()) | Err(_) => verdict.disposition,
         };
-        // A connection kept too long: what was asked over it was most likely never read.
+        // A connection kept too long: what was asked over it was most likely never read. A silent
+        // token request is told from a small hop limit by asking over a fresh one.
         let stale = lane.reused
             && matches!(
                 result,
                 Err(Error::Transport(
                     Phase::TokenReply | Phase::FirstByte,
                     Fault::Reset | Fault::Closed | Fault::Other
-                ))
+                ) | Error::Timeout(Reason::TokenReply))
             );
+        if stale {
+            // Others that were kept as long are no better.
+            self.crowded = self.crowded.wrapping_add(1);
+        }
         if !stale && let Err(Error::Transport(_, Fault::Refused | Fault::Reset)) = result {
             self.crowded = self.crowded.wrapping_add(1);
             lane.crowded = self.crowded;

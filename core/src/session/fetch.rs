@@ -39,7 +39,7 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
                 self.fetch.not_before = now;
                 self.pinned.get_or_insert(second);
             }
-            Disposition::Retry(_) if stale => {}
+            Disposition::Retry(_) | Disposition::Fatal(Error::Timeout(_)) if stale => {}
             Disposition::Retry(error) => {
                 self.fetch.attempts = self.fetch.attempts.saturating_add(1);
                 self.fetch.last = Some(error);
