@@ -139,3 +139,10 @@ pub(crate) fn start_get<const L: usize, const W: usize, const A: usize>(
 pub(crate) fn found(result: Result<Reply, Error>) {
     assert_eq!(result, Ok(Reply::Found));
 }
+
+/// Starts a walk of everything.
+pub(crate) fn start_walk<const L: usize, const W: usize, const A: usize>(
+    world: &mut World<L, W, A>,
+) -> OpId {
+    world.start_walk("/latest/", ALL).expect("room for a walk")
+}

@@ -1,19 +1,19 @@
 //! Several things at once, and things that stop in the middle.
 
 use imds_core::walk::Why;
-use imds_core::{Error, Misuse, OpId, Peer, Reply};
+use imds_core::{Error, Misuse, OpId, Peer, Reply, Want};
 use imds_mock::{Fault, Mock, Tree};
 use imds_tests::{Bare, World, config};
 
 use crate::common::{
     ALL, AMI, ID, assert_whole, attempts, ec2, ec2_with, found, leaves, millis, names, seconds,
-    small, start_get,
+    small, start_get, start_walk,
 };
 
 /// Walks until one leaf was taken, reads a value then, and goes on.
 fn get_inside_a_walk<const LANES: usize>(turns: bool) {
     let mut world = World::<LANES>::new(ec2(), config());
-    let walk = world.start_walk("/latest/", ALL).unwrap();
+    let walk = start_walk(&mut world);
     world.gathered.appetite = Some(1);
     world.drive();
     assert_eq!(world.gathered.count(walk), 1);
@@ -167,7 +167,10 @@ fn a_walk_that_pauses_while_a_node_waits_for_another_attempt_holds_no_lane() {
     assert_eq!(bare.gathered.count(paused), 2, "all but the throttled one");
     bare.session.pause(paused);
 
-    let other = bare.session.walk(now, "/latest/meta-data/iam", ALL).unwrap();
+    let other = bare
+        .session
+        .walk(now, "/latest/meta-data/iam", ALL)
+        .unwrap();
     let done = (0..1000).any(|_| {
         bare.drive();
         bare.gathered.count(other) == 1 || !bare.step()
@@ -187,7 +190,10 @@ fn while_one_node_waits_for_another_attempt_a_second_walk_goes_on() {
     let now = bare.now();
     let first = bare.session.walk(now, "/latest/", ALL).unwrap();
     bare.drive();
-    let second = bare.session.walk(now, "/latest/meta-data/iam", ALL).unwrap();
+    let second = bare
+        .session
+        .walk(now, "/latest/meta-data/iam", ALL)
+        .unwrap();
     found_walk(bare.run(second));
     assert!(bare.network.now.get() < seconds(20), "it need not wait");
     found_walk(bare.run(first));
@@ -267,7 +273,7 @@ fn cancel_after<const LANES: usize>(
     world.client.cancel(op);
     world.gathered.forget(op);
     let get = start_get(&mut world, ID);
-    found(if k % 2 == 0 {
+    found(if k.is_multiple_of(2) {
         world.run(get)
     } else {
         world.run_in_turns(get)
@@ -429,8 +435,8 @@ fn a_lane_abandoned_with_the_token_request_strands_nobody() {
 
 #[test]
 fn a_lane_abandoned_at_any_event_strands_nobody() {
-    for pieces in [1, 40, 500] {
-        for k in 0.. {
+    for (pieces, step) in [(usize::MAX, 1), (100, 1), (1, 67)] {
+        for k in (0..).step_by(step) {
             let mut bare = Bare::<2, 1>::new(ec2_with(with_id()), config());
             bare.network.piece.set(pieces);
             let now = bare.now();
@@ -496,6 +502,32 @@ fn leaves_of_a_walk_never_mingle() {
 }
 
 #[test]
+fn only_one_lane_offers_a_leaf_at_a_time() {
+    let tree = Tree::new()
+        .with("meta-data/a-short", "1")
+        .with("meta-data/b-long", vec![2; 5000])
+        .with("meta-data/c-short", "3");
+    let mut world = World::<3, 1024>::new(ec2_with(tree), config());
+    let op = world.start_walk("/latest/", ALL).unwrap();
+    world.gathered.stubborn = true;
+    // Each lane as far as it comes while nobody takes anything.
+    for _ in 0..1000 {
+        (0..3).for_each(|lane| {
+            world.turn(lane);
+        });
+    }
+    let now = world.now();
+    let offers = (0..3)
+        .filter(|lane| matches!(world.client.poll(now, *lane), Want::Leaf(_)))
+        .count();
+    assert_eq!(offers, 1);
+    world.gathered.stubborn = false;
+    let result = world.run_in_turns(op);
+    let walked = world.walked(op, result);
+    assert_whole(&world, &walked);
+}
+
+#[test]
 fn a_leaf_that_breaks_in_the_middle_keeps_its_turn() {
     let tree = Tree::new()
         .with("meta-data/a", vec![1; 5000])
@@ -528,4 +560,20 @@ fn a_leaf_that_breaks_for_good_is_reported_and_its_chunks_are_void() {
     let truncated = Why::Failed(Error::Peer(Peer::Truncated));
     assert_eq!(walked.missing[0].why, truncated);
     assert_eq!(world.gets_of("/latest/meta-data/a"), 3);
+}
+
+#[test]
+fn an_idle_lane_that_keeps_the_only_connection_starves_nobody() {
+    let mut bare = Bare::<2, 1>::new(ec2().never_close(true).max_connections(1), config());
+    let now = bare.now();
+    let first = bare.session.get(now, ID).expect("room");
+    bare.drive_lane(1);
+    found(bare.run(first));
+    assert!(bare.lanes[1].is_connected() && !bare.lanes[0].is_connected());
+    assert!(bare.get(AMI).unwrap().is_some(), "whichever lane takes it");
+    let walk = bare.session.walk(now, "/latest/", ALL).expect("room");
+    found_walk(bare.run(walk));
+    let (got, missing) = bare.gathered.take_walk(walk);
+    assert_eq!(missing, []);
+    assert_eq!(got.len(), leaves(&ec2(), "/latest/").len());
 }

@@ -5,7 +5,7 @@ use imds_core::{Error, Misuse, Peer};
 use imds_mock::{Fault, Mock, Profile, Tokens};
 use imds_tests::{World, config};
 
-use crate::common::{AMI, ID, ec2, get_once, seconds};
+use crate::common::{AMI, ID, attempts, ec2, get_once, seconds};
 
 #[test]
 fn a_value_comes_from_every_server_that_serves() {
@@ -172,4 +172,29 @@ fn statuses_that_retrying_cannot_help_are_asked_once() {
         assert_eq!(got.exit_code(), code, "{status}");
         assert_eq!(got.world.gets(), 1, "{status}");
     }
+}
+
+#[test]
+fn a_kept_connection_that_the_server_closed_is_not_written_to() {
+    let mut world = World::<1>::new(ec2(), attempts(1));
+    for n in 1..5 {
+        assert!(world.get(ID).unwrap().is_some());
+        assert_eq!(world.client.session().counters().requests, 1 + n);
+        world.hang_up();
+        world.pass(seconds(60));
+    }
+    assert_eq!(world.mock().connections(), 4);
+}
+
+#[test]
+fn where_nobody_can_look_a_closed_connection_costs_no_attempt() {
+    let mut world = World::<1>::new(ec2(), attempts(1));
+    world.network.looks.set(false);
+    for _ in 1..5 {
+        assert!(world.get(ID).unwrap().is_some());
+        world.hang_up();
+        world.pass(seconds(60));
+    }
+    assert_eq!(world.client.session().counters().retries, 0);
+    assert_eq!(world.mock().connections(), 4);
 }

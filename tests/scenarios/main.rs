@@ -1,5 +1,6 @@
 //! Scenarios: the client against the mock, in sentences.
 
+mod chaos;
 mod classify;
 mod common;
 mod concurrency;
@@ -9,6 +10,7 @@ mod limits;
 mod order;
 mod pieces;
 mod retries;
+mod routes;
 mod sensitive;
 mod tokens;
 mod v1;

@@ -1,7 +1,7 @@
 //! The token: asked for once, renewed in time, replaced when refused, never looped over.
 
 use imds_core::walk::Why;
-use imds_core::{BadToken, BadTtl, Config, Error, Peer, What};
+use imds_core::{BadToken, BadTtl, Config, Error, Peer, Reason, What};
 use imds_mock::{Fault, TokenUse, Tokens, TtlOverride};
 use imds_tests::{World, config};
 
@@ -78,7 +78,13 @@ fn lanes_share_one_request_for_a_token() {
 
 #[test]
 fn the_life_asked_for_is_the_one_set() {
-    for (set, sent) in [(0, "1"), (1, "1"), (60, "60"), (21_600, "21600"), (u16::MAX, "21600")] {
+    for (set, sent) in [
+        (0, "1"),
+        (1, "1"),
+        (60, "60"),
+        (21_600, "21600"),
+        (u16::MAX, "21600"),
+    ] {
         let settings = Config {
             token_ttl: set,
             ..config()
@@ -86,7 +92,10 @@ fn the_life_asked_for_is_the_one_set() {
         let got = get_once(ec2(), settings, ID);
         assert!(got.result.is_ok());
         let put = &got.world.log()[0];
-        assert_eq!(put.header("x-aws-ec2-metadata-token-ttl-seconds"), Some(sent));
+        assert_eq!(
+            put.header("x-aws-ec2-metadata-token-ttl-seconds"),
+            Some(sent)
+        );
     }
 }
 
@@ -125,7 +134,10 @@ fn a_second_refusal_is_final() {
 fn a_server_that_refuses_every_token_is_asked_a_bounded_number_of_times() {
     fn refused<const LANES: usize>() {
         let fault = Fault::below("GET", "/latest/meta-data/").status(401);
-        let mut world = World::<LANES>::new(ec2_with(small().with("user-data", "x")).fault(fault), config());
+        let mut world = World::<LANES>::new(
+            ec2_with(small().with("user-data", "x")).fault(fault),
+            config(),
+        );
         let walked = world.walk("/latest/", ALL);
         assert_eq!(walked.paths(), ["/latest/user-data"]);
         assert_eq!(walked.missing.len(), 1);
@@ -175,7 +187,7 @@ fn revoked_tokens_are_replaced_in_the_middle_of_a_walk() {
             assert!(n < 100_000);
         };
         let walked = world.walked(walk, result);
-        assert_eq!(walked.result.is_ok(), true);
+        assert!(walked.result.is_ok());
         // A node struck by two revocations in a row is final, by rule; nothing else is missing.
         let all = leaves(&world.mock(), "/latest/").len();
         assert!(walked.leaves.len() + walked.missing.len() >= all);
@@ -191,7 +203,12 @@ fn revoked_tokens_are_replaced_in_the_middle_of_a_walk() {
 fn a_late_refusal_of_an_old_token_spares_the_new_one() {
     // Two reads go out with the first token; both are refused, the second one late.
     let mock = ec2()
-        .fault(Fault::on("GET", AMI).times(1).status(401))
+        .fault(
+            Fault::on("GET", AMI)
+                .times(1)
+                .status(401)
+                .delay(millis(100)),
+        )
         .fault(Fault::on("GET", ID).times(1).status(401).delay(millis(300)));
     let mut world = World::<2>::new(mock, config());
     let one = start_get(&mut world, AMI);
@@ -244,7 +261,10 @@ fn a_bad_ttl_is_refused_by_name() {
     let ttl = |text: &str| TtlOverride::Raw(text.into());
     for (over, error) in [
         (ttl("21601"), Peer::BadTtl(BadTtl::TooLong)),
-        (ttl("99999999999999999999999"), Peer::BadTtl(BadTtl::TooLong)),
+        (
+            ttl("99999999999999999999999"),
+            Peer::BadTtl(BadTtl::TooLong),
+        ),
         (ttl("abc"), Peer::BadTtl(BadTtl::NotDecimal)),
         (ttl("-1"), Peer::BadTtl(BadTtl::NotDecimal)),
         (ttl("60 s"), Peer::BadTtl(BadTtl::NotDecimal)),
@@ -266,14 +286,27 @@ fn a_bad_ttl_is_refused_by_name() {
 fn a_bad_token_is_refused_by_name() {
     let cases: [(&[u8], Error); 7] = [
         (b"", Error::Peer(Peer::BadToken(BadToken::Empty))),
-        (b"AQ==\n", Error::Peer(Peer::BadToken(BadToken::IllegalByte))),
-        (b"AQ==\r\nX: y", Error::Peer(Peer::BadToken(BadToken::IllegalByte))),
+        (
+            b"AQ==\n",
+            Error::Peer(Peer::BadToken(BadToken::IllegalByte)),
+        ),
+        (
+            b"AQ==\r\nX: y",
+            Error::Peer(Peer::BadToken(BadToken::IllegalByte)),
+        ),
         (b"A Q", Error::Peer(Peer::BadToken(BadToken::IllegalByte))),
-        (b"\xc3\xa9", Error::Peer(Peer::BadToken(BadToken::IllegalByte))),
+        (
+            b"\xc3\xa9",
+            Error::Peer(Peer::BadToken(BadToken::IllegalByte)),
+        ),
         (b"A\0", Error::Peer(Peer::BadToken(BadToken::IllegalByte))),
         (&[b'A'; 129], Error::TooLarge(What::Token)),
     ];
-    for framing in [|f: Fault| f, Fault::chunked as fn(Fault) -> Fault, Fault::until_close] {
+    for framing in [
+        |f: Fault| f,
+        Fault::chunked as fn(Fault) -> Fault,
+        Fault::until_close,
+    ] {
         for (token, error) in cases {
             let fault = framing(Fault::token().body(token));
             let got = get_once(ec2().fault(fault), config(), ID);
@@ -312,4 +345,81 @@ fn a_400_to_the_token_request_is_not_retried() {
     let got = get_once(ec2().max_token_ttl(60), config(), ID);
     assert_eq!(got.result, Err(Error::Peer(Peer::NoTokens(400))));
     assert_eq!(got.world.puts(), 1);
+}
+
+#[test]
+fn attempts_made_for_an_operation_that_is_gone_do_not_count_for_the_next() {
+    let fault = Fault::token().times(4).status(503);
+    let mut world = World::<1>::new(ec2().fault(fault), config());
+    for puts in 1..=2 {
+        let gone = start_get(&mut world, ID);
+        world.drive();
+        assert_eq!(
+            world.puts(),
+            puts,
+            "it failed and waits for another attempt"
+        );
+        world.client.cancel(gone);
+        world.drive();
+        world.pass(seconds(3600));
+    }
+    assert!(
+        world.get(ID).unwrap().is_some(),
+        "its third attempt succeeds"
+    );
+    assert_eq!(world.puts(), 5);
+}
+
+#[test]
+fn attempts_made_until_a_deadline_do_not_count_for_the_next_operation() {
+    let fault = Fault::token().times(1).stall_in_body(4);
+    let settings = Config {
+        attempts: 2,
+        timeouts: imds_core::config::Timeouts {
+            operation: Some(millis(1010)),
+            ..config().timeouts
+        },
+        // The pause outlasts the deadline.
+        backoff_base: seconds(60),
+        backoff_cap: seconds(60),
+        ..config()
+    };
+    let late = Fault::token().times(1).status(503);
+    let mut world = World::<1>::new(ec2().fault(fault).fault(late), settings);
+    assert_eq!(world.get(ID), Err(Error::Timeout(Reason::BodyIdle)));
+    world.pass(seconds(3600));
+    let next = start_get(&mut world, ID);
+    world.drive();
+    assert_eq!(world.take_ended(next), None, "it has an attempt left");
+}
+
+#[test]
+fn a_renewal_without_an_answer_does_not_keep_the_old_token_from_serving() {
+    let fault = Fault::token().skip(1).stall();
+    let mut world = World::<2>::new(ec2().fault(fault), config());
+    world.get(ID).unwrap().unwrap();
+    world.pass(seconds(21_600 - 100));
+    let before = world.network.now.get();
+    assert!(world.get(AMI).unwrap().is_some(), "it has 100 seconds left");
+    let waited = world.network.now.get() - before;
+    assert!(waited <= seconds(1), "{waited:?}");
+}
+
+#[test]
+fn a_silent_token_request_on_a_kept_connection_is_made_again_on_a_fresh_one() {
+    let mock = ec2()
+        .token_ttl_override(TtlOverride::Fixed(10))
+        .fault(Fault::token().skip(1).times(1).stall());
+    let mut world = World::<1>::new(mock, config());
+    assert!(world.get(ID).unwrap().is_some());
+    world.pass(seconds(60));
+    let began = world.now();
+    assert!(world.get(ID).unwrap().is_some());
+    assert_eq!(world.now().saturating_since(began), seconds(1));
+    assert_eq!(world.mock().connections(), 2);
+    // On a fresh connection silence is final.
+    let mock = imds_mock::Mock::new(imds_mock::Profile::HopLimited);
+    let mut world = World::<1>::new(mock, config());
+    assert_eq!(world.get(ID), Err(Error::Timeout(Reason::TokenReply)));
+    assert_eq!(world.mock().connections(), 1);
 }

@@ -5,7 +5,7 @@ use imds_mock::{Fault, Mock, Profile, TokenUse, Tokens};
 use imds_tests::{World, config};
 
 use crate::common::{
-    ALL, AMI, ID, assert_whole, ec2, get_once, millis, seconds, with_v1,
+    ALL, AMI, ID, assert_whole, ec2, get_once, millis, seconds, start_get, with_v1,
 };
 
 const V1: [Profile; 2] = [Profile::V1Only, Profile::V1Only405];
@@ -42,7 +42,12 @@ fn where_it_is_allowed_and_not_needed_tokens_are_used() {
         let mut world = World::<2>::new(ec2().tokens(tokens), with_v1());
         let walked = world.walk("/latest/", ALL);
         assert_whole(&world, &walked);
-        assert!(world.log().iter().all(|e| e.method == "PUT" || e.token == TokenUse::Valid));
+        assert!(
+            world
+                .log()
+                .iter()
+                .all(|e| e.method == "PUT" || e.token == TokenUse::Valid)
+        );
         assert!(!world.client.session().is_v1());
     }
 }
@@ -74,7 +79,10 @@ fn a_web_server_is_not_taken_for_one_without_tokens() {
 
 #[test]
 fn silence_is_never_a_reason() {
-    let mut world = World::<1>::new(Mock::new(Profile::HopLimited).tokens(Tokens::Optional), with_v1());
+    let mut world = World::<1>::new(
+        Mock::new(Profile::HopLimited).tokens(Tokens::Optional),
+        with_v1(),
+    );
     assert_eq!(world.get(ID), Err(Error::Timeout(Reason::TokenReply)));
     assert_eq!(world.gets(), 0);
     for fault in [
@@ -100,7 +108,9 @@ fn silence_is_never_a_reason() {
 #[test]
 fn each_status_that_says_so_is_a_reason() {
     for status in [403, 404, 405] {
-        let mock = ec2().tokens(Tokens::Optional).fault(Fault::token().status(status));
+        let mock = ec2()
+            .tokens(Tokens::Optional)
+            .fault(Fault::token().status(status));
         let got = get_once(mock, with_v1(), ID);
         assert!(got.result.is_ok(), "{status}");
         assert_eq!((got.world.puts(), tokenless(&got.world)), (1, 1));
@@ -132,7 +142,10 @@ fn tokens_are_tried_again_after_five_minutes() {
 
 #[test]
 fn a_server_that_learns_tokens_is_spoken_to_with_tokens() {
-    let mut world = World::<1>::new(Mock::new(Profile::V1Only).tokens(Tokens::Optional), with_v1());
+    let mut world = World::<1>::new(
+        Mock::new(Profile::V1Only).tokens(Tokens::Optional),
+        with_v1(),
+    );
     world.get(ID).unwrap().unwrap();
     world.mock().set_profile(Profile::Ec2);
     world.pass(seconds(301));
@@ -192,4 +205,22 @@ fn a_walk_longer_than_five_minutes_asks_in_its_middle() {
         assert_eq!(world.walk("/latest/meta-data/", ALL).missing, []);
     }
     assert!(world.puts() >= 2);
+}
+
+#[test]
+fn the_five_minutes_count_from_the_request_not_from_when_its_answer_was_read() {
+    let mut world = World::<1>::new(Mock::new(Profile::V1Only), with_v1());
+    let op = start_get(&mut world, ID);
+    // Connected, and the token request is out; then the driver is away for long.
+    while world.puts() == 0 {
+        world.turn(0);
+    }
+    world.pass(seconds(299));
+    world.turn(0);
+    world.client.cancel(op);
+    assert!(world.get(ID).unwrap().is_some());
+    assert_eq!(world.puts(), 1);
+    world.pass(seconds(2));
+    assert!(world.get(ID).unwrap().is_some());
+    assert_eq!(world.puts(), 2);
 }

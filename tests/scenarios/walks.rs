@@ -99,7 +99,7 @@ fn fails_with<const LANES: usize>(profile: Profile, tokens: Tokens) {
         Profile::V1Only => (Error::Peer(Peer::NoTokens(404)), 9),
         Profile::V1Only405 | Profile::Html405 => (Error::Peer(Peer::NoTokens(405)), 9),
         Profile::Html => (Error::Peer(Peer::NoTtl), 9),
-        other => panic!("{other} serves"),
+        Profile::Ec2 | Profile::Ec2Legacy | Profile::Mmds | _ => panic!("{profile} serves"),
     };
     let (world, walked) = fails::<LANES>(mock(), false);
     assert_eq!(walked.result, Err(error), "{profile}");
@@ -163,7 +163,10 @@ fn a_connection_that_never_stands_is_unreachable() {
 #[test]
 fn a_local_rule_against_connecting_is_not_tried_twice() {
     let mut world = World::<1>::new(ec2(), config());
-    world.network.connect.set(Some(Event::Failed(Broken::Denied)));
+    world
+        .network
+        .connect
+        .set(Some(Event::Failed(Broken::Denied)));
     let walked = world.walk("/latest/", ALL);
     assert_eq!(walked.exit_code(), 7);
     assert_eq!(world.network.connects.get(), 1);

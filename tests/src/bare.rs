@@ -99,7 +99,8 @@ impl<const LANES: usize, const WALKS: usize> Bare<LANES, WALKS> {
         }
     }
 
-    fn turn(&mut self, lane: usize) -> bool {
+    /// Lets one lane do one thing. False: there is nothing it can do now.
+    pub fn turn(&mut self, lane: usize) -> bool {
         let now = self.now();
         let (lane, socket) = (&mut self.lanes[lane], &mut self.sockets[lane]);
         self.session.serve(now, lane);

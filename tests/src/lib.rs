@@ -7,7 +7,6 @@ mod random;
 mod sink;
 mod socket;
 
-
 use core::time::Duration;
 use std::rc::Rc;
 
@@ -68,6 +67,11 @@ impl<const LANES: usize, const WINDOW: usize, const ARENA: usize> World<LANES, W
     /// Lets time pass with nothing happening.
     pub fn pass(&self, time: Duration) {
         self.network.now.set(self.network.now.get() + time);
+    }
+
+    /// The server closes every connection that it keeps.
+    pub fn hang_up(&mut self) {
+        self.sockets.iter_mut().for_each(Socket::hang_up);
     }
 
     /// Drives all lanes to rest without moving the clock.
@@ -213,7 +217,7 @@ impl<const LANES: usize, const WINDOW: usize, const ARENA: usize> World<LANES, W
             );
             assert_eq!(
                 usize::try_from(summary.missing),
-                Ok(missing.iter().filter(|m| m.name.is_empty()).count()),
+                Ok(missing.iter().filter(|m| m.is_node()).count()),
                 "missing nodes counted"
             );
         }

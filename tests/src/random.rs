@@ -24,6 +24,12 @@ impl Random {
         usize::try_from(self.next() % n).expect("less than a usize")
     }
 
+    /// The same as a smaller type.
+    pub const fn below_u32(&mut self, n: u32) -> u32 {
+        let [a, b, c, d, ..] = self.next().to_le_bytes();
+        u32::from_le_bytes([a, b, c, d]) % n
+    }
+
     /// One of these.
     pub fn pick<T: Clone>(&mut self, of: &[T]) -> T {
         of[self.below(of.len())].clone()

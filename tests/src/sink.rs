@@ -17,6 +17,13 @@ pub struct Missed {
     pub why: Why,
 }
 
+impl Missed {
+    /// Is it a node, and not a line that names none?
+    pub const fn is_node(&self) -> bool {
+        !matches!(self.why, Why::BadName(_))
+    }
+}
+
 #[derive(Default)]
 struct Operation {
     leaves: Vec<(String, Vec<u8>)>,
@@ -57,7 +64,7 @@ impl Gathered {
             operation
                 .missing
                 .iter()
-                .filter(|m| m.name.is_empty())
+                .filter(|m| m.is_node())
                 .map(|m| &m.path),
         );
         paths.sort();
@@ -132,7 +139,8 @@ impl Sink for Gathered {
             return false;
         }
         let operation = self.operations.entry(missing.op).or_default();
-        if missing.name.is_empty() && operation.open.as_ref().is_some_and(|o| o.0 == missing.path) {
+        let is_node = !matches!(missing.why, Why::BadName(_));
+        if is_node && operation.open.as_ref().is_some_and(|o| o.0 == missing.path) {
             operation.open = None;
         }
         operation.missing.push(Missed {

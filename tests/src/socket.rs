@@ -18,6 +18,8 @@ pub struct Network {
     pub piece: Cell<usize>,
     /// What connecting comes to, if not to a connection: `Blocked` never answers.
     pub connect: Cell<Option<Event>>,
+    /// Where a route has two endpoints, the second one answers.
+    pub second: Cell<bool>,
     /// Connects asked for, and the route of the last one.
     pub connects: Cell<usize>,
     /// See [`connects`](Self::connects).
@@ -34,6 +36,7 @@ impl Network {
             now: Cell::new(Duration::ZERO),
             piece: Cell::new(usize::MAX),
             connect: Cell::new(None),
+            second: Cell::new(false),
             connects: Cell::new(0),
             route: RefCell::new(None),
             looks: Cell::new(true),
@@ -50,8 +53,8 @@ impl Network {
 pub struct Socket {
     network: Rc<Network>,
     connection: Option<Connection>,
-    /// The server's end of the stream was seen.
-    ended: bool,
+    /// The server has closed the connection of its own accord, and it can take nothing more.
+    hung_up: bool,
 }
 
 impl Socket {
@@ -59,8 +62,13 @@ impl Socket {
         Self {
             network,
             connection: None,
-            ended: false,
+            hung_up: false,
         }
+    }
+
+    /// The server gives up a connection that it has kept long enough.
+    pub(crate) fn hang_up(&mut self) {
+        self.hung_up = self.connection.is_some();
     }
 
     pub(crate) fn next_timeout(&self) -> Option<Duration> {
@@ -68,6 +76,7 @@ impl Socket {
     }
 
     fn drop_connection(&mut self) {
+        self.hung_up = false;
         if let Some(mut connection) = self.connection.take() {
             let mut mock = self.network.mock.borrow_mut();
             connection.closed(self.network.now.get(), &mut mock);
@@ -85,8 +94,11 @@ impl drive::Socket for Socket {
         }
         let now = self.network.now.get();
         self.connection = Some(self.network.mock.borrow_mut().connect(now));
-        self.ended = false;
-        Event::Connected
+        if self.network.second.get() && route.second.is_some() {
+            Event::ConnectedSecond
+        } else {
+            Event::Connected
+        }
     }
 
     fn send(&mut self, bytes: &[u8], _until: Option<Instant>) -> Event {
@@ -95,6 +107,10 @@ impl drive::Socket for Socket {
             return Event::Failed(Fault::Reset);
         };
         let n = bytes.len().min(self.network.piece.get());
+        if self.hung_up {
+            // The system takes them; that nobody reads them shows later.
+            return Event::Sent(n);
+        }
         let mut mock = self.network.mock.borrow_mut();
         connection.receive(now, &mut mock, &bytes[..n]);
         Event::Sent(n)
@@ -106,6 +122,9 @@ impl drive::Socket for Socket {
         let Some(connection) = &mut self.connection else {
             return Event::Failed(Fault::Reset);
         };
+        if self.hung_up {
+            return Event::Eof;
+        }
         if connection.next_timeout().is_some_and(|at| at <= now) {
             connection.handle_timeout(now, &mut self.network.mock.borrow_mut());
         }
@@ -116,10 +135,7 @@ impl drive::Socket for Socket {
                 connection.sent(n);
                 Event::Received(n)
             }
-            Action::Close => {
-                self.ended = true;
-                Event::Eof
-            }
+            Action::Close => Event::Eof,
             Action::Reset => {
                 self.drop_connection();
                 Event::Failed(Fault::Reset)
@@ -135,6 +151,7 @@ impl drive::Socket for Socket {
 
     fn check_idle(&mut self) -> Event {
         match self.connection.as_ref().map(Connection::transmit) {
+            Some(_) if self.hung_up && self.network.looks.get() => Event::Eof,
             Some(Action::Close) if self.network.looks.get() => Event::Eof,
             Some(Action::Send(_)) if self.network.looks.get() => Event::Received(1),
             _ => Event::Blocked,
