@@ -159,10 +159,8 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
                     && walk.in_flight < walk.lane_limit
                     && match op.start {
                         Start::Known { .. } => true,
-                        Start::Shelved { .. } => {
-                            op.tries.not_before <= now || walk.frontier.has_next()
-                        }
-                        Start::Taken => walk.frontier.has_next(),
+                        Start::Shelved { .. } => op.tries.not_before <= now || walk.has_next(),
+                        Start::Taken => walk.has_next(),
                         Start::Ask { .. } => false,
                     }
             })
@@ -201,7 +199,7 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
             op.tries = node.tries;
         }
         let walk = &mut self.walks[index];
-        walk.in_flight = walk.in_flight.saturating_sub(1);
+        walk.let_go(node.directory);
         if walk.floor == Some(lane.id) {
             walk.floor = Some(SHELF);
         }
@@ -213,7 +211,7 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
         op.start = Start::Taken;
         let (path, tries) = (op.path.clone(), op.tries);
         let walk = &mut self.walks[index];
-        walk.in_flight += 1;
+        walk.hold(path.ends_with('/'));
         if walk.floor == Some(SHELF) {
             walk.floor = Some(lane.id);
         }
@@ -276,13 +274,13 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
             self.finish(id, Err(Error::TooLarge(What::Nodes)));
             return None;
         }
-        walk.in_flight += 1;
+        let directory = path.ends_with('/');
+        walk.hold(directory);
         let why = match Sensitive::of(&path) {
             Some(part) if !walk.include.contains(part.include()) => Some(Why::LeftOut(part)),
             _ if depth > limits.depth => Some(Why::Failed(Error::TooLarge(What::Depth))),
             _ => None,
         };
-        let directory = path.ends_with('/');
         lane.restart = false;
         lane.node = Some(Node {
             op: id,

@@ -61,7 +61,7 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
                     && let Some(walk) = self.walk_of(node.op)
                 {
                     walk.summary.missing += 1;
-                    self.leave(node.op, lane.id);
+                    self.leave(node.op, lane.id, node.directory);
                 }
             }
         }
@@ -191,17 +191,17 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
     }
 
     fn node_done<B: Buffer>(&mut self, lane: &mut Lane<B>, id: OpId) {
-        lane.node = None;
+        let directory = lane.node.take().is_some_and(|node| node.directory);
         lane.rest();
-        self.leave(id, lane.id);
+        self.leave(id, lane.id, directory);
     }
 
     /// A lane is done with its node of this walk.
-    fn leave(&mut self, id: OpId, lane: u8) {
+    fn leave(&mut self, id: OpId, lane: u8, directory: bool) {
         self.changed = true;
         if let Some(index) = self.walk_index(id) {
             let walk = &mut self.walks[index];
-            walk.in_flight = walk.in_flight.saturating_sub(1);
+            walk.let_go(directory);
             if walk.floor == Some(lane) {
                 walk.floor = None;
             }

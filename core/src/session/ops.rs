@@ -101,6 +101,8 @@ pub(super) struct Walk<A: Buffer> {
     pub(super) include: Include,
     /// Nodes that lanes hold.
     pub(super) in_flight: u8,
+    /// Directories among them.
+    pub(super) directories: u8,
     /// Most nodes that lanes may hold: lowered when the server refuses connections.
     pub(super) lane_limit: u8,
     pub(super) paused: bool,
@@ -145,6 +147,7 @@ impl<A: Buffer> Walk<A> {
             frontier: Frontier::new(arena),
             include: Include::NONE,
             in_flight: 0,
+            directories: 0,
             lane_limit: u8::MAX,
             paused: false,
             floor: None,
@@ -162,11 +165,29 @@ impl<A: Buffer> Walk<A> {
             None => options.include,
         };
         self.in_flight = 0;
+        self.directories = 0;
         self.lane_limit = u8::MAX;
         self.paused = false;
         self.floor = None;
         self.nodes = 0;
         self.summary = Summary::default();
+    }
+
+    /// A lane takes a node.
+    pub(super) fn hold(&mut self, directory: bool) {
+        self.in_flight += 1;
+        self.directories += u8::from(directory);
+    }
+
+    /// A lane is rid of a node.
+    pub(super) fn let_go(&mut self, directory: bool) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        self.directories = self.directories.saturating_sub(u8::from(directory));
+    }
+
+    /// Is there a name for a lane?
+    pub(super) fn has_next(&self) -> bool {
+        self.frontier.has_next() && !self.frontier.is_crowded(self.directories)
     }
 
     pub(super) fn end(&mut self) {

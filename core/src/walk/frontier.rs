@@ -20,8 +20,10 @@ use heapless::Vec;
 
 use crate::path::Path;
 
-/// Most directories open at once: the depth limit, and some beside it for parallel lanes.
-const MAX_FRAMES: usize = 24;
+/// Most directories open at once: those of one chain, and as many beside it for parallel lanes.
+const MAX_FRAMES: usize = 2 * MAX_CHAIN;
+/// Directories of one chain that there is always room for.
+const MAX_CHAIN: usize = 12;
 
 pub(crate) struct Frontier<A> {
     arena: A,
@@ -41,6 +43,8 @@ struct Frame {
     cursor: usize,
     /// A name was taken.
     taken: bool,
+    /// Its names stand in order, as the service's do: a greater one is no repetition.
+    sorted: bool,
     depth: u8,
     state: State,
     /// Names were left out for lack of room: the listing must be read again.
@@ -119,6 +123,12 @@ impl<A: AsRef<[u8]> + AsMut<[u8]>> Frontier<A> {
         self.frames.iter().any(|f| f.has_names() || f.wants_again())
     }
 
+    /// Could lanes that read `directories` now leave too few frames for one chain to its end? Then
+    /// they go first.
+    pub(crate) fn is_crowded(&self, directories: u8) -> bool {
+        directories > 0 && self.frames.len() + usize::from(directories) >= MAX_FRAMES - MAX_CHAIN
+    }
+
     /// Takes the next name, from the top.
     pub(crate) fn next(&mut self) -> Option<Next> {
         while let Some(index) = self.frames.iter().position(Frame::is_spent) {
@@ -170,6 +180,7 @@ impl<A: AsRef<[u8]> + AsMut<[u8]>> Frontier<A> {
             anchor: 0,
             cursor: 0,
             taken: false,
+            sorted: true,
             depth,
             state: State::Settled,
             cut: false,
@@ -232,9 +243,12 @@ impl<A: AsRef<[u8]> + AsMut<[u8]>> Frontier<A> {
             }
             return Pushed::Passed;
         }
-        let mut lines = frame.names(arena).split(|b| *b == b'\n');
-        if lines.any(|line| line == name.as_bytes()) {
-            return Pushed::Repeated;
+        let greater = name.as_bytes() > frame.last_name(arena);
+        if !(frame.sorted && greater) {
+            let mut lines = frame.names(arena).split(|b| *b == b'\n');
+            if lines.any(|line| line == name.as_bytes()) {
+                return Pushed::Repeated;
+            }
         }
         if frame.cut {
             return Pushed::Passed;
@@ -247,6 +261,7 @@ impl<A: AsRef<[u8]> + AsMut<[u8]>> Frontier<A> {
             };
         }
         let frame = &mut self.frames[index];
+        frame.sorted &= greater;
         frame.state = State::Reading {
             skipping: false,
             stored: true,
@@ -442,6 +457,12 @@ impl Frame {
     fn anchor_name<'a>(&self, arena: &'a [u8]) -> &'a [u8] {
         let taken = &self.names(arena)[self.anchor..self.cursor];
         taken.split(|b| *b == b'\n').next().unwrap_or_default()
+    }
+
+    /// The last name there is; empty if there is none.
+    fn last_name<'a>(&self, arena: &'a [u8]) -> &'a [u8] {
+        let mut names = self.names(arena).rsplit(|b| *b == b'\n');
+        names.find(|name| !name.is_empty()).unwrap_or_default()
     }
 
     /// Moves the cursor over marks, to the next name or the end.
