@@ -3,16 +3,40 @@
 use imds_core::{Error, Fault, Misuse, Peer, Phase, Reason, What};
 
 use crate::failure::{Exit, Failure};
+use crate::path::below_version;
 
 /// An error about `path`, asked of `endpoint`.
 pub(crate) fn failure(error: Error, path: &str, endpoint: &str) -> Failure {
-    let cause = error.cause();
+    let exit = Exit::from_code(error.cause().exit_code());
+    if let Error::Misuse(Misuse::Path(reason)) = error {
+        // Nobody was asked.
+        let what = format!("this cannot be a path: {path}");
+        return Failure::new(exit, what, reason.to_string(), fix(error));
+    }
     Failure::new(
-        Exit::from_code(cause.exit_code()),
-        format!("{}: {path}", cause.explain()),
+        exit,
+        format!("{}: {path}", what(error)),
         format!("{endpoint}: {error}"),
         fix(error),
     )
+}
+
+/// What went wrong: the cause, or something truer where a cause covers several things.
+fn what(error: Error) -> &'static str {
+    match error {
+        Error::NotADirectory => "not a directory",
+        Error::Timeout(Reason::FirstByte) => "the metadata service did not answer in time",
+        Error::Peer(Peer::Truncated) | Error::Transport(Phase::Body, _) => "the answer broke off",
+        Error::TooLarge(What::Depth | What::Nodes | What::Walk | What::Frontier) => {
+            "the tree is larger than a walk may be"
+        }
+        Error::Misuse(_)
+        | Error::Peer(_)
+        | Error::Transport(..)
+        | Error::Timeout(_)
+        | Error::TooLarge(_)
+        | _ => error.cause().explain(),
+    }
 }
 
 /// 404.
@@ -45,23 +69,31 @@ pub(crate) fn is_without_connection(error: Error) -> bool {
 }
 
 fn absent_fix(path: &str) -> String {
-    if path.contains("/tags") {
-        return "allow tags in metadata: `aws ec2 modify-instance-metadata-options \
-                --instance-metadata-tags enabled`"
-            .to_owned();
+    let listing = match path.trim_end_matches('/').rsplit_once('/') {
+        Some((parent, name)) if !name.is_empty() => {
+            format!("`imdsctl list {parent}/` shows what there is")
+        }
+        _ => return "look at --endpoint: a metadata service has a root".to_owned(),
+    };
+    let below = below_version(path).trim_end_matches('/');
+    if below == "meta-data/tags" || below.starts_with("meta-data/tags/") {
+        let allow = "allow tags in metadata: `aws ec2 modify-instance-metadata-options \
+                     --instance-metadata-tags enabled`";
+        return match below {
+            "meta-data/tags" | "meta-data/tags/instance" => allow.to_owned(),
+            _ => format!("{listing}; where that is absent too, {allow}"),
+        };
     }
-    if path.contains("/iam/") || path.ends_with("/iam") {
+    if matches!(
+        below,
+        "meta-data/iam" | "meta-data/iam/info" | "meta-data/iam/security-credentials"
+    ) {
         return "attach an instance profile with a role to the instance".to_owned();
     }
     if path.ends_with("/user-data") {
         return "start the instance with user-data; there is none".to_owned();
     }
-    match path.trim_end_matches('/').rsplit_once('/') {
-        Some((parent, name)) if !name.is_empty() => {
-            format!("`imdsctl list {parent}/` shows what there is")
-        }
-        _ => "look at --endpoint: a metadata service has a root".to_owned(),
-    }
+    listing
 }
 
 fn fix(error: Error) -> &'static str {
@@ -124,6 +156,8 @@ fn fix(error: Error) -> &'static str {
 mod tests {
     use super::*;
 
+    use imds_core::path::PathError;
+
     const AT: &str = "http://127.0.0.1:1";
 
     #[test]
@@ -171,6 +205,30 @@ mod tests {
     }
 
     #[test]
+    fn the_first_line_says_what_happened_and_no_more() {
+        let what = |error| failure(error, "/x", AT).what;
+        assert_eq!(what(Error::NotADirectory), "not a directory: /x");
+        assert_eq!(
+            what(Error::Timeout(Reason::FirstByte)),
+            "the metadata service did not answer in time: /x"
+        );
+        assert_eq!(
+            what(Error::Peer(Peer::Truncated)),
+            "the answer broke off: /x"
+        );
+        assert!(what(Error::TooLarge(What::Frontier)).contains("walk"));
+        assert!(what(Error::TooLarge(What::Value)).contains("not a usable"));
+    }
+
+    #[test]
+    fn a_path_that_cannot_be_is_nobodys_answer() {
+        let error = Error::Misuse(Misuse::Path(PathError::DotSegment));
+        let failure = failure(error, "/..", AT);
+        assert_eq!(failure.exit, Exit::Usage);
+        assert!(failure.what.ends_with(": /..") && !failure.seen.contains(AT));
+    }
+
+    #[test]
     fn absent_keys_say_where_to_look() {
         let fix = |path| absent(path, AT).fix;
         assert_eq!(
@@ -180,6 +238,13 @@ mod tests {
         assert!(fix("/latest/meta-data/tags/instance/").contains("--instance-metadata-tags"));
         assert!(fix("/latest/meta-data/iam/security-credentials/").contains("role"));
         assert!(fix("/latest/user-data").contains("user-data"));
+        // Tags are there, this one is not, or they are not allowed at all: both are possible.
+        let tag = fix("/latest/meta-data/tags/instance/Name");
+        assert!(tag.contains("list /latest/meta-data/tags/instance/"));
+        assert!(tag.contains("--instance-metadata-tags"));
+        let role = fix("/latest/meta-data/iam/security-credentials/other");
+        assert!(role.contains("list /latest/meta-data/iam/security-credentials/"));
+        assert!(!fix("/latest/meta-data/tagsy").contains("--instance-metadata-tags"));
         assert!(fix("/nope").contains("list /"));
     }
 }

@@ -24,6 +24,8 @@ use std::ffi::OsString;
 use std::io::Write as _;
 
 use clap::FromArgMatches as _;
+use clap::builder::StyledStr;
+use clap::error::{ContextKind, ContextValue};
 
 use args::{Cli, Color};
 use commands::{Context, Stop};
@@ -39,7 +41,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, mut host: Host) -> u8 {
         .and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,
-        Err(error) => return explain_usage(&error, &args, &host).code(),
+        Err(error) => return explain_usage(error, &args, &host).code(),
     };
     if let Some(sysfs) = &cli.global.sysfs {
         host.sysfs.clone_from(sysfs);
@@ -66,7 +68,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>, mut host: Host) -> u8 {
 }
 
 /// Prints what clap has to say: help and version are data, the rest is an error.
-fn explain_usage(error: &clap::Error, args: &[OsString], host: &Host) -> Exit {
+fn explain_usage(mut error: clap::Error, args: &[OsString], host: &Host) -> Exit {
+    if let Some(tip) = profile_tip(args) {
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip]));
+    }
     let mut stream = if error.use_stderr() {
         host.err.clone()
     } else {
@@ -78,15 +83,27 @@ fn explain_usage(error: &clap::Error, args: &[OsString], host: &Host) -> Exit {
     } else {
         rendered.to_string()
     };
-    // Nobody is left to tell that nobody reads.
-    let _ = stream
+    let written = stream
         .write_all(text.as_bytes())
         .and_then(|()| stream.flush());
-    if error.use_stderr() {
-        Exit::Usage
-    } else {
-        Exit::Ok
+    match written.map_err(Stop::from) {
+        // Nobody is left to tell that nobody reads.
+        _ if error.use_stderr() => Exit::Usage,
+        Ok(()) | Err(Stop::PipeClosed) => Exit::Ok,
+        Err(Stop::Failed(failure)) => {
+            let _ = host.err.clone().write_all(failure.text(false).as_bytes());
+            failure.exit
+        }
     }
+}
+
+/// For `--mock PROFILE`, which would be a command named after the profile.
+fn profile_tip(args: &[OsString]) -> Option<StyledStr> {
+    let profile = args
+        .windows(2)
+        .filter(|pair| pair[0] == "--mock")
+        .find_map(|pair| pair[1].to_str()?.parse::<imds_mock::Profile>().ok())?;
+    Some(format!("a profile stands behind an equals sign: '--mock={profile}'").into())
 }
 
 /// `--color` of a command line that could not be parsed.

@@ -61,7 +61,7 @@ fn is_version(name: &str) -> bool {
 }
 
 /// The names that stand below a version.
-fn is_category(name: &str) -> bool {
+pub(crate) fn is_category(name: &str) -> bool {
     matches!(name, "meta-data" | "dynamic" | "user-data")
 }
 

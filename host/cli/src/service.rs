@@ -4,7 +4,7 @@
 use core::hash::{BuildHasher as _, Hasher as _};
 use std::hash::RandomState;
 
-use imds_blocking::{Client, Dial};
+use imds_blocking::{Client, Dial, Options};
 use imds_core::config::{Pace, Target};
 use imds_core::{Config, Endpoint};
 use imds_mock::{Mock, Profile, Running};
@@ -198,6 +198,13 @@ impl Reader<'_> {
             }
         }
         call(&mut self.client).map_err(|error| self.service.failure(error, path))
+    }
+
+    /// Fails if `path` cannot be asked for at all. A walk that is begun and dropped says so, and
+    /// sends nothing.
+    pub(crate) fn check(&mut self, path: &str) -> Result<(), Failure> {
+        let begun = self.client.walk(path, Options::default()).map(drop);
+        begun.map_err(|error| self.service.failure(error, path))
     }
 
     /// The bytes at `path`; `None` is 404.

@@ -50,6 +50,19 @@ fn public_keys_keep_number_and_name() {
 }
 
 #[test]
+fn a_key_by_its_number_is_the_object_below_it() {
+    let server = serve(Profile::Ec2);
+    for prefix in [
+        "public-keys/0",
+        "public-keys/0/",
+        "public-keys/0=my key = prod",
+    ] {
+        let ran = run(&mut at(&server, &["dump", prefix])).ends_with(0);
+        assert!(ran.json()["openssh-key"].is_string(), "{prefix}");
+    }
+}
+
+#[test]
 fn a_prefix_gives_the_object_there_and_a_leaf_its_value() {
     let server = serve(Profile::Ec2);
     let ran = run(&mut at(&server, &["dump", "placement/"])).ends_with(0);

@@ -131,6 +131,13 @@ fn usage_is_exit_2() {
 }
 
 #[test]
+fn a_profile_without_its_equals_sign_gets_a_tip() {
+    run(&mut imdsctl(&["--mock", "mmds", "dump"]))
+        .ends_with(2)
+        .says(&["--mock=mmds"]);
+}
+
+#[test]
 fn errors_as_json_are_one_object_a_line() {
     let ran = run(&mut imdsctl(&[
         "--mock",

@@ -227,3 +227,31 @@ fn expired_credentials_are_printed_with_a_warning() {
     );
     ran.says(&["expired"]);
 }
+
+#[test]
+fn the_region_of_an_old_instance_comes_from_its_identity_document() {
+    let path = "dynamic/instance-identity/document";
+    let tree = Tree::new().with(path, r#"{"region" : "eu-west-3"}"#);
+    let server = serve_mock(Mock::new(Profile::Ec2).tree(tree));
+    let ran = run(&mut at(&server, &["region"])).ends_with(0);
+    assert_eq!(ran.text(), "eu-west-3\n");
+
+    let server = serve_mock(Mock::new(Profile::Ec2).tree(Tree::new().with(path, "oops")));
+    run(&mut at(&server, &["region"]))
+        .ends_with(9)
+        .says(&["placement/region", "identity document"]);
+
+    let server = serve_mock(Mock::new(Profile::Ec2).tree(Tree::new().with("meta-data/x", "")));
+    run(&mut at(&server, &["region"]))
+        .ends_with(3)
+        .says(&["placement/region"]);
+}
+
+#[test]
+fn a_path_that_cannot_be_is_told_before_anything_is_asked() {
+    let server = serve(Profile::Ec2);
+    let ran = run(&mut at(&server, &["get", "instance-id", "../x"])).ends_with(2);
+    assert_eq!(ran.text(), "");
+    assert_eq!(server.with(|mock| mock.log().len()), 0);
+    ran.says(&["cannot be a path", ". or .."]);
+}

@@ -112,6 +112,11 @@ fn the_profile_of_the_config_file_is_used() {
         .env("AWS_PROFILE", "mine");
     assert_eq!(run(&mut command).ends_with(0).text(), "eu-central-1\n");
 
+    let file = Scratch::file("\u{feff}[default]\nmetadata_service_num_attempts = 7\n");
+    let mut command = imdsctl(&["config", "attempts"]);
+    command.env("AWS_CONFIG_FILE", &file.0);
+    assert_eq!(run(&mut command).ends_with(0).text(), "7\n");
+
     let file = Scratch::file("[default]\nmetadata_service_timeout = soon\n");
     let mut command = imdsctl(&["config"]);
     command.env("AWS_CONFIG_FILE", &file.0);

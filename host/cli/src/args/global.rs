@@ -38,7 +38,7 @@ pub struct Global {
     )]
     pub interface: Option<String>,
     /// Longest wait for a connection and for the first byte of an answer, each: `500ms`, `1.5s`,
-    /// `2`
+    /// `2` [default: 250ms and 1s]
     #[arg(
         long,
         global = true,
@@ -47,7 +47,7 @@ pub struct Global {
         allow_hyphen_values = true
     )]
     pub timeout: Option<String>,
-    /// Longest wait for a connection
+    /// Longest wait for a connection [default: 250ms]
     #[arg(
         long,
         global = true,
@@ -56,7 +56,7 @@ pub struct Global {
         allow_hyphen_values = true
     )]
     pub connect_timeout: Option<String>,
-    /// How often each request is tried
+    /// How often each request is tried [default: 3]
     #[arg(
         long,
         global = true,
@@ -65,7 +65,7 @@ pub struct Global {
         allow_hyphen_values = true
     )]
     pub attempts: Option<String>,
-    /// Connections of a dump, 1 to 64
+    /// Connections of a dump, 1 to 64 [default: 8]
     #[arg(
         long,
         global = true,
@@ -74,7 +74,7 @@ pub struct Global {
         allow_hyphen_values = true
     )]
     pub lanes: Option<String>,
-    /// Requests a second of a dump, or `off`
+    /// Requests a second of a dump, or `off` [default: 96]
     #[arg(
         long,
         global = true,

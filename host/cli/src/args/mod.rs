@@ -36,14 +36,86 @@ pub struct Cli {
     pub command: Command,
 }
 
-/// The parser, with the exit codes below its help.
+const EXAMPLES: &str = "\
+Examples:
+  imdsctl get instance-id
+  imdsctl dump | jq -r '.\"meta-data\".placement.region'
+  imdsctl --mock dump -o tree           # without an instance: a server of its own
+  imdsctl list network/interfaces/macs";
+
+const ENVIRONMENT: &str = "\
+Environment: AWS_EC2_METADATA_DISABLED, AWS_EC2_METADATA_V1_DISABLED,
+AWS_EC2_METADATA_SERVICE_ENDPOINT, AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE,
+AWS_METADATA_SERVICE_TIMEOUT, AWS_METADATA_SERVICE_NUM_ATTEMPTS, AWS_PROFILE, AWS_CONFIG_FILE,
+NO_COLOR. `imdsctl config` prints what is in force, and why.";
+
+const GET_EXAMPLES: &str = "\
+Examples:
+  imdsctl get instance-id placement/region
+  imdsctl get tags/instance/Name --default unnamed
+  imdsctl get spot/instance-action --wait-for 5m
+  imdsctl get -o json user-data";
+
+const LIST_EXAMPLES: &str = "\
+Examples:
+  imdsctl list
+  imdsctl list -o json tags/instance
+  imdsctl list /";
+
+const DUMP_EXAMPLES: &str = "\
+Examples:
+  imdsctl dump | jq -r '.\"meta-data\".\"instance-id\"'
+  imdsctl dump placement -o tree
+  imdsctl dump --decode dynamic/instance-identity
+  eval \"$(imdsctl dump -o env)\"; echo \"$IMDS_META_DATA_INSTANCE_ID\"
+  imdsctl dump --include credentials,user-data > all.json";
+
+const CREDENTIALS_EXAMPLES: &str = "\
+Examples:
+  credential_process = /usr/bin/imdsctl credentials      (in ~/.aws/config)
+  eval \"$(imdsctl credentials --format env)\"
+  imdsctl credentials --format json | jq -r .Expiration";
+
+const REGION_EXAMPLES: &str = "\
+Examples:
+  export AWS_REGION=\"$(imdsctl region)\"";
+
+const USER_DATA_EXAMPLES: &str = "\
+Examples:
+  imdsctl user-data > user-data
+  imdsctl user-data | gunzip";
+
+const CONFIG_EXAMPLES: &str = "\
+Examples:
+  imdsctl config
+  imdsctl --timeout 2s config first-byte-timeout";
+
+const MOCK_EXAMPLES: &str = "\
+Examples:
+  imdsctl mock
+  imdsctl mock --profile disabled --listen 127.0.0.1:0
+  imdsctl dump --include all > tree.json; imdsctl mock --data tree.json
+  imdsctl --endpoint http://127.0.0.1:1338 get instance-id";
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  source <(imdsctl completions bash)
+  imdsctl completions zsh > \"${fpath[1]}/_imdsctl\"
+  imdsctl completions fish > ~/.config/fish/completions/imdsctl.fish";
+
+const MAN_EXAMPLES: &str = "\
+Examples:
+  imdsctl man | man -l -
+  imdsctl man dump > imdsctl-dump.1";
+
+/// The parser, with examples, variables and exit codes below its help.
 #[must_use]
 pub fn command() -> clap::Command {
     let codes: String = Exit::TABLE
         .into_iter()
         .map(|(exit, meaning)| format!("\n  {:3}  {meaning}", exit.code()))
         .collect();
-    Cli::command().after_help(format!("Exit codes:{codes}"))
+    Cli::command().after_help(format!("{EXAMPLES}\n\n{ENVIRONMENT}\n\nExit codes:{codes}"))
 }
 
 /// Names of the servers that the built-in one can play, for errors and completions.
@@ -59,36 +131,48 @@ pub enum Command {
     ///
     /// A path may begin with `/`, `latest/` or a version date; `dynamic/...`, `meta-data/...` and
     /// `user-data` are taken below `latest`, any other name below `latest/meta-data`.
+    #[command(after_help = GET_EXAMPLES)]
     Get(Get),
     /// Print the names in a directory, one a line
+    #[command(after_help = LIST_EXAMPLES)]
     List(List),
     /// Walk the tree and print all of it
     ///
     /// Credentials, identity credentials, SSH keys of EC2 Instance Connect and user-data are left
-    /// out unless asked for with --include. Nodes that failed are listed on standard error, and the
-    /// exit code names the worst cause.
+    /// out unless asked for with --include, or by a PREFIX that is one of them. Nodes that failed
+    /// are listed on standard error, and the exit code names the worst cause.
     ///
     /// `-o env` names a variable `IMDS_` and the path without its version, in capitals, with `_`
     /// for everything that is not a letter or a digit: `/latest/meta-data/instance-id` is
     /// `IMDS_META_DATA_INSTANCE_ID`. A value that a shell cannot hold is base64 under the name with
     /// `_BASE64` behind it. Paths that would share a name are left out and reported.
+    #[command(after_help = DUMP_EXAMPLES)]
     Dump(Dump),
     /// Print the credentials of the instance's role
+    #[command(after_help = CREDENTIALS_EXAMPLES)]
     Credentials(Credentials),
     /// Print the region
+    ///
+    /// Where it has no key of its own, it comes from the instance identity document.
+    #[command(after_help = REGION_EXAMPLES)]
     Region,
     /// Print the user-data, byte for byte
+    #[command(after_help = USER_DATA_EXAMPLES)]
     UserData,
     /// Print every setting in force and where it came from
+    #[command(after_help = CONFIG_EXAMPLES)]
     Config(Config),
     /// Serve metadata as EC2 does, for tests
+    #[command(after_help = MOCK_EXAMPLES)]
     Mock(Mock),
     /// Print a completion script
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
     Completions {
         /// For which shell
         shell: clap_complete::Shell,
     },
     /// Print the manual page
+    #[command(after_help = MAN_EXAMPLES)]
     Man {
         /// The page of this command
         command: Option<String>,
@@ -225,7 +309,7 @@ pub struct Mock {
     /// Where to listen; port 0 picks a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:1338")]
     pub listen: SocketAddr,
-    /// The tree to serve, from a JSON file
+    /// The tree to serve: a JSON file as `imdsctl dump` prints it, without PREFIX or --decode
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub data: Option<PathBuf>,
     /// Whether requests without a token are refused
@@ -252,6 +336,30 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         command().debug_assert();
+    }
+
+    #[test]
+    fn the_defaults_in_the_help_are_those_in_force() {
+        use crate::settings::{LANES, value::shown};
+        let core = imds_core::Config::default();
+        let connect = shown(core.timeouts.connect);
+        let pace = core.pace.map_or(0, |pace| pace.per_second);
+        for (flag, default) in [
+            (
+                "timeout",
+                format!("{connect} and {}", shown(core.timeouts.first_byte)),
+            ),
+            ("connect-timeout", connect),
+            ("attempts", core.attempts.to_string()),
+            ("lanes", LANES.to_string()),
+            ("pace", pace.to_string()),
+        ] {
+            let command = command();
+            let mut flags = command.get_arguments();
+            let flag = flags.find(|arg| arg.get_long() == Some(flag)).unwrap();
+            let help = flag.get_help().unwrap().to_string();
+            assert!(help.ends_with(&format!("[default: {default}]")), "{help}");
+        }
     }
 
     #[test]

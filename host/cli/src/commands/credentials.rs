@@ -2,7 +2,8 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use imds_core::model::{DocumentError, IamInfo, RoleCredentials, Timestamp};
+use imds_blocking::Credentials as Granted;
+use imds_core::model::{DocumentError, IamInfo, RoleCredentials, Timestamp, role_name};
 use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
@@ -14,15 +15,11 @@ use crate::service::Service;
 
 const ROLES: &str = "/latest/meta-data/iam/security-credentials/";
 
-/// Room for a session token; those of today have about 1.5 KiB.
-type Granted = RoleCredentials<8192>;
-
 pub(super) fn run(context: &Context<'_>, args: &Credentials) -> Result<Exit, Stop> {
     let service = Service::open(context)?;
     let mut reader = service.reader();
-    // One line: there is at most one role.
-    let names = reader.ask(ROLES, |client| client.list(ROLES))?;
-    let Some(role) = names.and_then(|names| names.into_iter().next()) else {
+    let listing = reader.value(ROLES)?.unwrap_or_default();
+    let Some(role) = role_name(&listing) else {
         return Err(reader.absent(ROLES).into());
     };
     let path = format!("{ROLES}{role}");
@@ -42,9 +39,9 @@ pub(super) fn run(context: &Context<'_>, args: &Credentials) -> Result<Exit, Sto
 }
 
 fn parse(document: &[u8], path: &str, endpoint: &str) -> Result<Granted, Failure> {
-    let mut scratch = vec![0; document.len()];
-    let error = match Granted::parse(document, &mut scratch) {
-        Ok(granted) => return Ok(granted),
+    let mut scratch = Zeroizing::new(vec![0; document.len()]);
+    let error = match RoleCredentials::parse(document, &mut scratch) {
+        Ok(granted) => return Ok(Box::new(granted)),
         Err(error) => error,
     };
     let DocumentError::NotSuccess { code, message } = &error else {

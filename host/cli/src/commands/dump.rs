@@ -130,8 +130,8 @@ async fn walk(
         if shown.elapsed() >= Duration::from_millis(100) {
             shown = Instant::now();
             progress.show(&format!(
-                "{} values, {} failed",
-                found.leaves.len(),
+                "{}, {} failed",
+                counted(found.leaves.len(), "value"),
                 found.failed
             ));
         }
@@ -175,17 +175,18 @@ fn print(context: &Context<'_>, args: &Dump, prefix: &str, mut found: Found) -> 
 
 /// The last word on a dump that lacks something: how much, and the worst of the causes.
 fn summary(worst: Failure, failed: usize, values: usize) -> Failure {
-    let nodes = if failed == 1 {
-        "1 node".to_owned()
-    } else {
-        format!("{failed} nodes")
-    };
+    let (failed, values) = (counted(failed, "node"), counted(values, "value"));
     Failure {
         exit: worst.exit,
-        what: format!("the dump is not complete: {nodes} failed, {values} values are printed"),
+        what: format!("the dump is not complete: {failed} failed, {values} printed"),
         seen: format!("worst: {} ({})", worst.what, worst.seen),
         fix: worst.fix,
     }
+}
+
+fn counted(number: usize, thing: &str) -> String {
+    let ending = if number == 1 { "" } else { "s" };
+    format!("{number} {thing}{ending}")
 }
 
 fn included(wanted: &[Include]) -> walk::Include {

@@ -25,6 +25,9 @@ pub(super) fn run(context: &Context<'_>, args: &Get) -> Result<Exit, Stop> {
     let wait = args.wait_for.as_deref().map(wait_for).transpose()?;
     let service = Service::open(context)?;
     let mut reader = service.reader();
+    for path in &paths {
+        reader.check(path)?;
+    }
 
     let several = paths.len() > 1;
     let mut worst = Exit::Ok;
@@ -45,11 +48,8 @@ pub(super) fn run(context: &Context<'_>, args: &Get) -> Result<Exit, Stop> {
             }
         };
         match (args.output, several) {
-            (GetOutput::Raw, false) => context.print_raw(&value)?,
-            (GetOutput::Raw, true) => {
-                context.print(&value)?;
-                context.print(b"\n")?;
-            }
+            (GetOutput::Raw, false) => context.print_raw(path, &value)?,
+            (GetOutput::Raw, true) => context.print_line(path, &value)?,
             (GetOutput::Json, false) => {
                 context.print(json::render(&value_of(&value, false)).as_bytes())?
             }

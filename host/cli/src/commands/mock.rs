@@ -4,16 +4,18 @@ use std::io::Write as _;
 use std::sync::{Arc, Mutex};
 
 use imds_mock::{Exchange, Fault, Mock, Tree};
+use serde_json::{Map, Value};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Context, Stop};
 use crate::args::{self, Tokens};
 use crate::failure::{Exit, Failure};
+use crate::path;
 use crate::settings::value;
 
 pub(super) fn run(context: &Context<'_>, args: &args::Mock) -> Result<Exit, Stop> {
-    let mock = configured(args)?;
+    let mock = configured(context, args)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -21,7 +23,14 @@ pub(super) fn run(context: &Context<'_>, args: &args::Mock) -> Result<Exit, Stop
     runtime.block_on(serve(context, args, mock))
 }
 
-fn configured(args: &args::Mock) -> Result<Mock, Failure> {
+fn configured(context: &Context<'_>, args: &args::Mock) -> Result<Mock, Failure> {
+    if let Some(profile) = context.flags.mock {
+        return Err(Failure::usage(
+            format!("--mock={profile} says nothing to `imdsctl mock`"),
+            "this command is the server, and asks none",
+            format!("say `imdsctl mock --profile {profile}`"),
+        ));
+    }
     let mut mock = Mock::new(args.profile);
     if let Some(file) = &args.data {
         let bad = |seen: String, fix: &str| {
@@ -35,6 +44,13 @@ fn configured(args: &args::Mock) -> Result<Mock, Failure> {
             .map_err(|error| bad(error.to_string(), "name a file that can be read"))?;
         let tree = Tree::from_json(&text)
             .map_err(|error| bad(error.to_string(), "give JSON as `imdsctl dump` prints it"))?;
+        if !has_category(&text) {
+            tracing::warn!(
+                "{}: no `meta-data`, `dynamic` or `user-data` at its top; \
+                 a dump to serve is one without a PREFIX",
+                file.display()
+            );
+        }
         mock = mock.tree(tree);
     }
     if let Some(tokens) = args.tokens {
@@ -54,6 +70,12 @@ fn configured(args: &args::Mock) -> Result<Mock, Failure> {
         mock = mock.fault(Fault::any().delay(delay));
     }
     Ok(mock)
+}
+
+/// Whether a tree has at its top what stands below a version.
+fn has_category(json: &str) -> bool {
+    serde_json::from_str::<Map<String, Value>>(json)
+        .is_ok_and(|top| top.keys().any(|name| path::is_category(name)))
 }
 
 async fn serve(context: &Context<'_>, args: &args::Mock, mock: Mock) -> Result<Exit, Stop> {

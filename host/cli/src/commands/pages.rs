@@ -23,7 +23,7 @@ pub(super) fn man(context: &Context<'_>, command: Option<&str>) -> Result<Exit, 
     // Gives the commands their full names and the global flags.
     program.build();
     let page = match command {
-        None => page(&Man::new(program), true)?,
+        None => page(program, true)?,
         Some(name) => {
             let Some(command) = program.find_subcommand(name) else {
                 let names: Vec<&str> = program
@@ -37,14 +37,15 @@ pub(super) fn man(context: &Context<'_>, command: Option<&str>) -> Result<Exit, 
                 )
                 .into());
             };
-            page(&Man::new(command.clone()), false)?
+            page(command.clone(), false)?
         }
     };
     context.print(&page)?;
     Ok(Exit::Ok)
 }
 
-fn page(man: &Man, whole_program: bool) -> Result<Vec<u8>, Stop> {
+fn page(command: clap::Command, whole_program: bool) -> Result<Vec<u8>, Stop> {
+    let man = Man::new(command.clone());
     let mut page = Vec::new();
     man.render_title(&mut page)?;
     man.render_name_section(&mut page)?;
@@ -66,6 +67,9 @@ fn page(man: &Man, whole_program: bool) -> Result<Vec<u8>, Stop> {
             FILES.iter().map(|(name, text)| ((*name).to_owned(), *text)),
         );
     }
+    if let Some(help) = command.get_after_help() {
+        examples(&mut page, &help.to_string());
+    }
     let codes = Exit::TABLE
         .into_iter()
         .map(|(exit, text)| (exit.code().to_string(), text));
@@ -81,6 +85,15 @@ fn section<'a>(page: &mut Vec<u8>, title: &str, entries: impl Iterator<Item = (S
             format!(".TP\n\\fB{}\\fR\n{}\n", roff(&name), roff(text)).as_bytes(),
         );
     }
+}
+
+/// The examples of a help text: its first paragraph, as it stands there.
+fn examples(page: &mut Vec<u8>, help: &str) {
+    let first = help.split("\n\n").next().unwrap_or_default();
+    let Some(lines) = first.strip_prefix("Examples:\n") else {
+        return;
+    };
+    page.extend_from_slice(format!(".SH \"EXAMPLES\"\n.nf\n{}\n.fi\n", roff(lines)).as_bytes());
 }
 
 /// Text in which roff finds nothing to do.
@@ -148,9 +161,10 @@ mod tests {
     fn the_page_of_the_program_holds_settings_and_exit_codes() {
         let mut program = args::command();
         program.build();
-        let page = String::from_utf8(page(&Man::new(program), true).unwrap()).unwrap();
+        let page = String::from_utf8(page(program, true).unwrap()).unwrap();
         for text in [
             ".SH \"EXIT STATUS\"",
+            ".SH \"EXAMPLES\"\n.nf\n  imdsctl get instance\\-id\n",
             "AWS_METADATA_SERVICE_TIMEOUT",
             "~/.aws/config",
             "user\\-data",

@@ -85,11 +85,22 @@ impl Leaves {
         }
         let mut root = BTreeMap::new();
         for (path, value) in &self.0 {
-            let relative = path.strip_prefix(prefix).unwrap_or(path).trim_matches('/');
-            place(&mut root, relative, Node::Leaf(value_of(value, decode)));
+            let leaf = Node::Leaf(value_of(value, decode));
+            place(&mut root, relative(path, prefix), leaf);
         }
         Node::Directory(root)
     }
+}
+
+/// `path` without `prefix`. The service shows a key as `0=name` and takes it as `0`, so a prefix
+/// may end in the middle of that name.
+fn relative<'a>(path: &'a str, prefix: &str) -> &'a str {
+    let rest = path.strip_prefix(prefix).unwrap_or(path);
+    let rest = match rest.split_once('/') {
+        Some((shown_name, rest)) if shown_name.starts_with('=') => rest,
+        _ => rest,
+    };
+    rest.trim_matches('/')
 }
 
 /// Puts a leaf where its path says. A name that is both a leaf and a directory keeps both: the
@@ -248,6 +259,24 @@ pub(crate) mod tests {
             .below("/latest/meta-data/placement", false)
             .into_json();
         assert_eq!(json, json!({"region": "eu"}));
+    }
+
+    #[test]
+    fn a_key_by_its_number_gives_what_is_below_it() {
+        for prefix in ["0", "0/", "0=my key", "0=my key/"] {
+            let mut leaves = Leaves::new();
+            let path = "/latest/meta-data/public-keys/0=my key/openssh-key";
+            leaves.insert(path.to_owned(), b"ssh".to_vec());
+            let prefix = format!("/latest/meta-data/public-keys/{prefix}");
+            let json = leaves.below(&prefix, false).into_json();
+            assert_eq!(json, json!({"openssh-key": "ssh"}), "{prefix}");
+        }
+        let mut leaves = Leaves::new();
+        leaves.insert("/a/=b/c".to_owned(), b"x".to_vec());
+        assert_eq!(
+            leaves.below("/a", false).into_json(),
+            json!({"=b": {"c": "x"}})
+        );
     }
 
     #[test]

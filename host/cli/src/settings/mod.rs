@@ -112,7 +112,7 @@ pub struct Settings {
 }
 
 /// Connections of a walk unless asked otherwise.
-const LANES: u8 = 8;
+pub(crate) const LANES: u8 = 8;
 
 impl Settings {
     /// Reads flags, environment and profile.

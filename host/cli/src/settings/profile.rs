@@ -44,7 +44,11 @@ impl Profile {
             return Ok(profile);
         };
         let text = match std::fs::read(&file) {
-            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+            Ok(bytes) => {
+                // Editors of another system put a mark in front.
+                let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+                String::from_utf8_lossy(bytes).into_owned()
+            }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && !asked_for => {
                 return Ok(profile);
             }
