@@ -48,8 +48,14 @@ impl Socket {
                 .collect(),
         };
         let mut event = Event::Failed(Fault::NameNotFound);
-        for address in addresses {
-            match self.connect_to(address, until) {
+        for (at, address) in addresses.iter().enumerate() {
+            // Each has its share of the time, or one that is silent would leave none for the
+            // others.
+            let others = u32::try_from(addresses.len() - at).unwrap_or(u32::MAX);
+            let until = self
+                .left(until)
+                .map(|left| self.clock.now() + left / others);
+            match self.connect_to(*address, until) {
                 Ok(stream) => return Ok(stream),
                 Err(error) => event = Event::Failed(Fault::from(error.kind())),
             }
@@ -69,11 +75,14 @@ impl Socket {
 
 impl drive::Socket for Socket {
     fn connect(&mut self, route: &Route, until: Option<Instant>) -> Event {
-        // One after the other: what the core allows for both is shared, so that the second
-        // address has as much time as if it had been tried beside the first.
-        let first_until = match route.second {
-            Some(_) => Some(self.clock.now() + HEAD_START),
-            None => until,
+        // One after the other. The core allows the time for one connection and a head start; the
+        // head start is what the second address gets.
+        let first_until = match (&route.second, until) {
+            (Some(_), Some(until)) => {
+                let all = until.saturating_since(self.clock.now());
+                Some(self.clock.now() + all.saturating_sub(HEAD_START))
+            }
+            _ => until,
         };
         let first = match self.dial(&route.first, first_until) {
             Ok(stream) => {
@@ -105,6 +114,8 @@ impl drive::Socket for Socket {
             .set_write_timeout(left)
             .and_then(|()| stream.write(bytes))
         {
+            // It will never take more.
+            Ok(0) => Event::Failed(Fault::Closed),
             Ok(n) => Event::Sent(n),
             Err(error) => event_of(&error),
         }

@@ -4,7 +4,7 @@ use core::fmt;
 
 use imds_core::Error;
 use imds_core::model::{DocumentError, IdentityDocument, RoleCredentials};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 /// Longest credentials document, and so the longest session token.
 const MAX_DOCUMENT: usize = 16 * 1024;
@@ -86,5 +86,8 @@ pub fn identity(body: &[u8]) -> Result<IdentityDocument, DocumentError> {
 /// # Errors
 /// [`NotUtf8`](imds_core::Peer::NotUtf8).
 pub fn text(value: Vec<u8>) -> Result<String, Error> {
-    String::from_utf8(value).map_err(|_| Error::Peer(imds_core::Peer::NotUtf8))
+    String::from_utf8(value).map_err(|error| {
+        error.into_bytes().zeroize();
+        Error::Peer(imds_core::Peer::NotUtf8)
+    })
 }

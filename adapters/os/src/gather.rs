@@ -34,8 +34,13 @@ impl<T> core::fmt::Debug for Operation<T> {
 
 impl<T> Drop for Operation<T> {
     fn drop(&mut self) {
-        // A value that nobody took may be a secret.
+        // Values that nobody took may be secrets.
         self.value.zeroize();
+        for node in &mut self.nodes {
+            if let Node::Leaf { value, .. } = node {
+                value.zeroize();
+            }
+        }
     }
 }
 
@@ -67,6 +72,11 @@ impl<T> Gather<T> {
     /// What the adapter keeps with the operation.
     pub fn extra(&mut self, op: OpId) -> Option<&mut T> {
         self.find(op).map(|o| &mut o.extra)
+    }
+
+    /// What the adapter keeps with all operations.
+    pub fn extras(&self) -> impl Iterator<Item = &T> {
+        self.operations.iter().map(|o| &o.extra)
     }
 
     /// How the operation ended, if it has.

@@ -37,12 +37,24 @@ async fn connect(dial: &Dial, endpoint: &Endpoint) -> io::Result<Box<dyn Stream>
     let addresses: Vec<SocketAddr> = match endpoint.host() {
         Host::Ip(ip) => vec![SocketAddr::new(*ip, endpoint.port())],
         Host::Name(name) => tokio::net::lookup_host((name.as_str(), endpoint.port()))
-            .await?
+            .await
+            // A resolver's error has no kind of its own.
+            .map_err(|_| io::Error::from(io::ErrorKind::NotFound))?
             .collect(),
     };
     let mut last = io::Error::from(io::ErrorKind::NotFound);
+    // Each has its share of the time, or one that is silent would leave none for the others.
+    let share = HEAD_START / u32::try_from(addresses.len().max(1)).unwrap_or(u32::MAX);
+    let several = addresses.len() > 1;
     for address in addresses {
-        match connect_to(dial, address).await {
+        let connecting = connect_to(dial, address);
+        let connected = if several {
+            let timeout = tokio::time::timeout(share, connecting).await;
+            timeout.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut)))
+        } else {
+            connecting.await
+        };
+        match connected {
             Ok(stream) => return Ok(Box::new(stream)),
             Err(error) => last = error,
         }

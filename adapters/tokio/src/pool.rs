@@ -1,9 +1,10 @@
 //! What the tasks of a client share: the session, the lanes, and who waits for what.
 //!
 //! There is no background task that moves bytes. Each operation is driven by the task that
-//! waits for it: it takes a lane out of the pool, drives it as long as there is something to
-//! do, and puts it back. A task that goes away leaves its lane to another; which lane does whose
-//! work is the session's choice, not the task's.
+//! waits for it: it takes a lane out of the pool, drives it as far as it goes, and puts it back
+//! before it goes to sleep, with its waker at the socket. So no task holds a lane that it does
+//! not drive this very moment: a future that is dropped, or just not polled any more, leaves its
+//! lanes to whoever needs them. Which lane does whose work is the session's choice.
 
 use core::task::{Context, Waker};
 use std::collections::VecDeque;
@@ -27,10 +28,16 @@ pub(crate) const WALKS: usize = 4;
 pub(crate) type LaneOf = Lane<Box<[u8]>>;
 type SessionOf = Session<Box<[u8]>, OPS, WALKS, MAX_TOKEN>;
 
+/// Nodes of a walk that may wait to be taken before its lanes bring no more.
+const MAX_WAITING: usize = 16;
+
 /// A lane and its socket.
 pub(crate) struct Slot {
     pub(crate) lane: LaneOf,
     pub(crate) socket: Socket,
+    /// The operation whose task is woken by the socket, while the lane lies in the pool in the
+    /// middle of an exchange.
+    watched_by: Option<OpId>,
 }
 
 /// Lanes that move between the pool and tasks: boxed, to move a pointer and not a kilobyte.
@@ -56,8 +63,10 @@ pub(crate) struct State {
     /// Lanes that no task drives.
     pub(crate) free: Slots,
     pub(crate) gather: Gather<Option<Waker>>,
-    /// Operations whose tasks want a lane, longest first.
+    /// Operations whose tasks found no lane at all, longest first.
     waiting: VecDeque<OpId>,
+    /// Operations whose tasks slept with a lane that another took.
+    robbed: VecDeque<OpId>,
     /// Watches kept connections that no task drives.
     pub(crate) watcher: idle::Watcher,
 }
@@ -81,11 +90,13 @@ impl Pool {
                         Box::new(Slot {
                             lane,
                             socket: Socket::default(),
+                            watched_by: None,
                         })
                     })
                     .collect(),
                 gather: Gather::default(),
                 waiting: VecDeque::new(),
+                robbed: VecDeque::new(),
                 watcher: idle::Watcher::default(),
             }),
         }
@@ -99,6 +110,12 @@ impl Pool {
 
     /// Does one thing on a lane.
     pub(crate) fn step(&self, slot: &mut Slot, cx: &mut Context<'_>) -> Step {
+        // With the task's budget spent every socket says that it blocks, and the core would think
+        // that the server is silent.
+        if !tokio::task::coop::has_budget_remaining() {
+            cx.waker().wake_by_ref();
+            return Step::Blocked;
+        }
         let mut socket = Polled {
             socket: &mut slot.socket,
             connector: &self.connector,
@@ -134,33 +151,42 @@ impl Pool {
 }
 
 impl State {
-    /// Takes a lane for this operation's task: the one that has its exchange, else an idle one,
-    /// else one that some task left in the middle of an exchange. Without one, the task waits
-    /// if it says so.
-    pub(crate) fn take(&mut self, op: OpId, or_wait: bool) -> Option<Box<Slot>> {
-        let rank = |slot: &Slot| {
-            if slot.lane.serves(op) {
-                0
-            } else if slot.lane.is_idle() {
-                // A kept connection saves a handshake.
-                if slot.lane.is_connected() { 1 } else { 2 }
-            } else {
-                3
-            }
-        };
-        let best = (0..self.free.len()).min_by_key(|at| rank(&self.free[*at]));
+    /// Takes a lane for this operation's task: the one that has its exchange, or that it watches;
+    /// else an idle one; else one in the middle of an exchange that nobody watches. A task that
+    /// has no lane yet (`first`) takes one that another watches rather than none: that task may
+    /// not be polled any more. With all lanes in other hands this very moment, it waits.
+    pub(crate) fn take(&mut self, op: OpId, first: bool) -> Option<Box<Slot>> {
+        let best = (0..self.free.len())
+            .map(|at| (self.rank(op, &self.free[at]), at))
+            .min()
+            .filter(|(rank, _)| first || *rank < Rank::Watched);
         match best {
-            Some(at) => {
+            Some((_, at)) => {
                 // Else it would be woken for a lane that another task could have.
                 self.stop_waiting(op);
-                Some(self.free.swap_remove(at))
+                Some(self.remove(op, at))
             }
             None => {
-                if or_wait {
+                if first {
                     self.wait(op);
                 }
                 None
             }
+        }
+    }
+
+    fn rank(&self, op: OpId, slot: &Slot) -> Rank {
+        if slot.lane.serves(op) || slot.watched_by == Some(op) {
+            Rank::Own
+        } else if slot.is_kept() {
+            // Saves a handshake.
+            Rank::Kept
+        } else if slot.lane.is_idle() {
+            Rank::Idle
+        } else if slot.watched_by.is_none() {
+            Rank::Left
+        } else {
+            Rank::Watched
         }
     }
 
@@ -174,6 +200,7 @@ impl State {
     /// The operation's task has a lane, or wants none any more.
     pub(crate) fn stop_waiting(&mut self, op: OpId) {
         self.waiting.retain(|waiting| *waiting != op);
+        self.robbed.retain(|robbed| *robbed != op);
     }
 
     /// Gathers what has ended, and wakes whom it concerns.
@@ -187,13 +214,27 @@ impl State {
         }
     }
 
-    /// Wakes as many waiting tasks as there are lanes for them.
+    /// Wakes as many tasks as there are lanes that nobody drives or watches.
     pub(crate) fn wake_waiting(&mut self) {
-        for _ in 0..self.free.len() {
-            let Some(op) = self.waiting.pop_front() else {
+        let left = self.free.iter().filter(|s| s.watched_by.is_none()).count();
+        for _ in 0..left {
+            let next = self.waiting.pop_front().or_else(|| self.robbed.pop_front());
+            let Some(op) = next else {
                 return;
             };
             self.wake(op);
+        }
+    }
+
+    /// A node came for a walk, perhaps by another task's hands.
+    fn brought(&mut self, op: OpId) {
+        let waiting = self.gather.waiting(op);
+        if waiting > 0 {
+            self.wake(op);
+        }
+        if waiting >= MAX_WAITING {
+            // Until it is polled again.
+            self.session.pause(op);
         }
     }
 
@@ -203,28 +244,69 @@ impl State {
         }
     }
 
-    /// Serves a lane once more under this lock, and puts it back if there is nothing for it.
-    /// The task then waits, unless another one left a lane in the middle of an exchange.
+    /// Serves a lane once more under this lock, and puts it back if there is nothing for it. A
+    /// task that has no other lane (`alone`) then takes one in the middle of an exchange: it may
+    /// be the one that gets the token, in the hands of a task that is not polled any more.
     pub(crate) fn rest(
         &mut self,
         now: Instant,
         op: OpId,
         mut slot: Box<Slot>,
+        alone: bool,
     ) -> Option<Box<Slot>> {
         if self.session.serve(now, &mut slot.lane) || slot.lane.poll().is_some() {
             return Some(slot);
         }
         self.free.push(slot);
+        if !alone {
+            return None;
+        }
         let busy = (0..self.free.len())
             .filter(|at| self.free[*at].lane.poll().is_some())
-            .min_by_key(|at| !self.free[*at].lane.serves(op));
-        match busy {
-            Some(at) => Some(self.free.swap_remove(at)),
-            None => {
-                self.wait(op);
-                None
+            .min_by_key(|at| {
+                let slot = &self.free[*at];
+                (!slot.lane.fetches_token(), self.rank(op, slot))
+            });
+        let Some(at) = busy else {
+            self.wait(op);
+            return None;
+        };
+        Some(self.remove(op, at))
+    }
+
+    /// Takes this lane for this operation's task.
+    fn remove(&mut self, op: OpId, at: usize) -> Box<Slot> {
+        let mut slot = self.free.swap_remove(at);
+        match slot.watched_by.take() {
+            Some(robbed) if robbed != op && !self.robbed.contains(&robbed) => {
+                self.robbed.push_back(robbed);
             }
+            _ => {}
         }
+        slot
+    }
+
+    /// Puts a lane back that blocks, with this operation's waker at its socket.
+    pub(crate) fn park(&mut self, op: OpId, mut slot: Box<Slot>) {
+        slot.watched_by = Some(op);
+        self.free.push(slot);
+        // Better a lane that another watches than none. Whoever was robbed is not woken for it:
+        // the two would take it from each other for ever.
+        if let Some(op) = self.waiting.pop_front() {
+            self.wake(op);
+        }
+    }
+
+    /// Takes the lanes that this operation's task watches.
+    pub(crate) fn take_watched(&mut self, op: OpId) -> Slots {
+        let mut slots: Slots = self
+            .free
+            .extract_if(.., |slot| slot.watched_by == Some(op))
+            .collect();
+        for slot in &mut slots {
+            slot.watched_by = None;
+        }
+        slots
     }
 
     /// Takes the lanes that have a kept connection, to look at them.
@@ -233,19 +315,30 @@ impl State {
     }
 
     /// Puts a lane back whatever it is doing: what someone else waits for goes on in the hands
-    /// of another task, the rest is broken off.
-    pub(crate) fn give(&mut self, now: Instant, mut slot: Box<Slot>) {
+    /// of another task, the rest is broken off. Answers with a socket to close, not under this
+    /// lock.
+    #[must_use]
+    pub(crate) fn give(&mut self, now: Instant, mut slot: Box<Slot>) -> Socket {
         // What has just ended is concluded at once: its owner may have no lane to do it with.
         self.session.serve(now, &mut slot.lane);
         self.spread();
         if !slot.lane.is_idle() && !self.session.is_wanted(&slot.lane) {
             self.session.abandon(&mut slot.lane);
         }
-        if slot.lane.is_idle() && !slot.lane.is_connected() {
-            slot.socket = Socket::default();
+        let mut spent = Socket::default();
+        if slot.lane.is_idle() {
+            if !slot.lane.is_connected() {
+                spent = core::mem::take(&mut slot.socket);
+            }
+        } else if let Some(op) = slot.lane.op() {
+            self.wake(op);
+        } else {
+            // The token: everybody's.
+            self.gather.extras().flatten().for_each(Waker::wake_by_ref);
         }
         self.free.push(slot);
         self.wake_waiting();
+        spent
     }
 
     pub(crate) fn forget(&mut self, op: OpId) {
@@ -253,6 +346,16 @@ impl State {
         self.gather.forget(op);
         self.stop_waiting(op);
     }
+}
+
+/// Which lane a task takes first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    Own,
+    Kept,
+    Idle,
+    Left,
+    Watched,
 }
 
 /// The pool as the core's driver sees it: locked for each call.
@@ -270,12 +373,18 @@ impl drive::Shared for Locked<'_> {
 
 impl drive::Sink for Locked<'_> {
     fn leaf(&mut self, leaf: &Leaf<'_>) -> bool {
-        self.0.lock().gather.leaf(leaf);
+        let mut state = self.0.lock();
+        state.gather.leaf(leaf);
+        if leaf.last {
+            state.brought(leaf.op);
+        }
         true
     }
 
     fn missing(&mut self, missing: &Missing<'_>) -> bool {
-        self.0.lock().gather.missing(missing);
+        let mut state = self.0.lock();
+        state.gather.missing(missing);
+        state.brought(missing.op);
         true
     }
 }

@@ -19,6 +19,8 @@ type Racing = Pin<Box<dyn Future<Output = io::Result<(Box<dyn Stream>, bool)>> +
 pub(crate) struct Socket {
     connecting: Option<Racing>,
     stream: Option<Box<dyn Stream>>,
+    /// Something was written that a stream with a buffer of its own may still hold.
+    unflushed: bool,
 }
 
 /// A socket while a task drives it.
@@ -47,7 +49,6 @@ impl drive::Socket for Polled<'_, '_> {
                     Event::Connected
                 }
             }
-            // A resolver's error has no kind of its own.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 Event::Failed(Fault::NameNotFound)
             }
@@ -67,7 +68,12 @@ impl drive::Socket for Polled<'_, '_> {
             return Event::Failed(Fault::Closed);
         };
         match Pin::new(stream).poll_write(self.cx, bytes) {
-            Poll::Ready(Ok(n)) => Event::Sent(n),
+            // It will never take more.
+            Poll::Ready(Ok(0)) => Event::Failed(Fault::Closed),
+            Poll::Ready(Ok(n)) => {
+                self.socket.unflushed = true;
+                Event::Sent(n)
+            }
             Poll::Ready(Err(error)) => event_of(&error),
             Poll::Pending => Event::Blocked,
         }
@@ -77,6 +83,13 @@ impl drive::Socket for Polled<'_, '_> {
         let Some(stream) = &mut self.socket.stream else {
             return Event::Failed(Fault::Closed);
         };
+        if self.socket.unflushed {
+            match Pin::new(&mut *stream).poll_flush(self.cx) {
+                Poll::Ready(Ok(())) => self.socket.unflushed = false,
+                Poll::Ready(Err(error)) => return event_of(&error),
+                Poll::Pending => return Event::Blocked,
+            }
+        }
         let mut buf = ReadBuf::new(window);
         match Pin::new(stream).poll_read(self.cx, &mut buf) {
             Poll::Ready(Ok(())) => match buf.filled().len() {

@@ -21,7 +21,7 @@ const TURN: usize = 16;
 pub(crate) struct Task {
     pool: Arc<Pool>,
     pub(crate) op: OpId,
-    /// Lanes in this task's hands.
+    /// Lanes in this task's hands; none while it sleeps.
     slots: Slots,
     /// Most lanes it takes.
     lanes: usize,
@@ -102,8 +102,20 @@ impl Task {
                 continue;
             }
             if !self.sleep_until(cx, until) {
+                self.park();
                 return Poll::Pending;
             }
+        }
+    }
+
+    /// Leaves all lanes in the pool while the task sleeps, with its waker at their sockets.
+    fn park(&mut self) {
+        if self.slots.is_empty() {
+            return;
+        }
+        let mut state = self.pool.lock();
+        for slot in self.slots.drain(..) {
+            state.park(self.op, slot);
         }
     }
 
@@ -133,7 +145,8 @@ impl Task {
         }
         for slot in idle {
             earlier(state.session.deadline(&slot.lane).map(|(at, _)| at));
-            if let Some(slot) = state.rest(now, self.op, slot) {
+            let alone = self.slots.is_empty();
+            if let Some(slot) = state.rest(now, self.op, slot, alone) {
                 busy = true;
                 self.slots.push(slot);
             }
@@ -165,16 +178,22 @@ impl Task {
 
     /// Gives all lanes back; the operation stays.
     fn release(&mut self) {
+        // Those in the pool that only this task would be woken for, too.
+        self.slots
+            .append(&mut self.pool.lock().take_watched(self.op));
         idle::register(&self.pool, &mut self.slots);
         let now = self.pool.clock.now();
         let mut state = self.pool.lock();
-        for slot in self.slots.drain(..) {
-            state.give(now, slot);
-        }
+        let spent: Vec<_> = self
+            .slots
+            .drain(..)
+            .map(|slot| state.give(now, slot))
+            .collect();
         // This task may have been woken for a lane that it does not take.
         state.stop_waiting(self.op);
         state.wake_waiting();
         drop(state);
+        drop(spent);
         idle::start(&self.pool);
     }
 }

@@ -359,3 +359,133 @@ async fn no_wake_up_is_lost_among_tasks_that_come_and_go() {
         );
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_future_that_is_not_polled_any_more_holds_nothing() {
+    for lanes in [1, 8] {
+        // A walk whose `next` was given up by a timeout, and that is kept.
+        let mock = shared(
+            Mock::new(Profile::Ec2)
+                .fault(Script::below("GET", "/latest/meta-data/").delay(Duration::from_millis(20))),
+        );
+        let client = client(&mock, lanes);
+        let mut walk = client.walk("/latest/", Options::default());
+        assert!(walk.next().await.is_some());
+        for _ in 0..3 {
+            let next = tokio::time::timeout(Duration::from_millis(1), walk.next()).await;
+            if next.is_err() {
+                break;
+            }
+        }
+        let began = Instant::now();
+        assert!(client.get(ID).await.unwrap().is_some(), "{lanes} lanes");
+        assert!(
+            began.elapsed() < Duration::from_millis(100),
+            "{lanes} lanes"
+        );
+        while let Some(node) = walk.next().await {
+            node.unwrap();
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_get_that_sleeps_with_the_token_request_does_not_hold_up_another() {
+    for lanes in [1, 8] {
+        let mock = shared(
+            Mock::new(Profile::Ec2).fault(Script::token().delay(Duration::from_millis(100))),
+        );
+        let client = client(&mock, lanes);
+        let mut first = Box::pin(client.get(ID));
+        for _ in 0..5 {
+            let pending = core::future::poll_fn(|cx| {
+                core::task::Poll::Ready(first.as_mut().poll(cx).is_pending())
+            });
+            assert!(pending.await);
+            tokio::task::yield_now().await;
+        }
+        // As in a `select!` whose other arm waits for this.
+        let began = Instant::now();
+        assert!(client.get(ID).await.unwrap().is_some(), "{lanes} lanes");
+        assert!(
+            began.elapsed() <= Duration::from_millis(100),
+            "{lanes} lanes"
+        );
+        assert!(first.await.unwrap().is_some());
+        assert_eq!(puts(&mock), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_whose_budget_is_spent_does_not_take_the_server_for_silent() {
+    let mock =
+        shared(Mock::new(Profile::Ec2).fault(Script::token().delay(Duration::from_millis(1))));
+    let client = client(&mock, 1);
+    let mut get = Box::pin(client.get(ID));
+    for _ in 0..5 {
+        let pending =
+            core::future::poll_fn(|cx| core::task::Poll::Ready(get.as_mut().poll(cx).is_pending()));
+        assert!(pending.await);
+        tokio::task::yield_now().await;
+    }
+    tokio::time::sleep(Duration::from_millis(2)).await;
+    // The answer is there, the task comes two seconds late, and it has done much since it woke.
+    tokio::time::advance(Duration::from_secs(2)).await;
+    tokio::task::yield_now().await;
+    while tokio::task::coop::has_budget_remaining() {
+        tokio::task::coop::consume_budget().await;
+    }
+    assert!(get.await.unwrap().is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_walk_is_told_of_nodes_that_another_task_brings_and_is_not_flooded() {
+    let mock = shared(
+        Mock::new(Profile::Ec2)
+            .fault(
+                Script::on("GET", ID)
+                    .times(1)
+                    .status(503)
+                    .header("Retry-After", "2"),
+            )
+            .fault(Script::below("GET", "/latest/dynamic/").delay(Duration::from_millis(20))),
+    );
+    let client = client(&mock, 1);
+    let mut walk = client.walk("/latest/", Options::default());
+    assert!(walk.next().await.is_some());
+    let other = tokio::spawn({
+        let client = client.clone();
+        async move { client.get(ID).await }
+    });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    // Nobody has polled the walk for a second; whoever drove its lane did not run ahead.
+    let requests = mock.lock().unwrap().log().len();
+    assert!(requests < 40, "{requests} requests");
+    while let Some(node) = walk.next().await {
+        node.unwrap();
+    }
+    assert!(other.await.unwrap().unwrap().is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_with_a_buffer_of_its_own_is_flushed() {
+    let mock = shared(Mock::new(Profile::Ec2));
+    let began = Instant::now();
+    let client = {
+        let mock = Arc::clone(&mock);
+        Client::builder()
+            .config(Config::new(Target::One(Endpoint::IPV4)))
+            .connector(move |_| {
+                let mock = Arc::clone(&mock);
+                async move {
+                    let (ours, mut theirs) = tokio::io::duplex(4096);
+                    tokio::spawn(async move {
+                        server::attend(&mut theirs, &mock, began, |_| {}).await;
+                    });
+                    Ok::<_, io::Error>(tokio::io::BufStream::new(ours))
+                }
+            })
+            .build()
+    };
+    assert!(client.get(ID).await.unwrap().is_some());
+}

@@ -292,8 +292,13 @@ impl<B: Buffer> Lane<B> {
         self.op() == Some(op) || self.node.as_ref().is_some_and(|node| node.op == op)
     }
 
+    /// Is the exchange the token request, which serves everybody?
+    pub const fn fetches_token(&self) -> bool {
+        matches!(self.job, Job::Token(_))
+    }
+
     /// The operation that the exchange serves; none for a token.
-    pub(crate) const fn op(&self) -> Option<OpId> {
+    pub const fn op(&self) -> Option<OpId> {
         match self.job {
             Job::Read(op) | Job::Classify(op) | Job::Node(op) => Some(op),
             Job::None | Job::Token(_) => None,
