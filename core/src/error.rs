@@ -308,7 +308,7 @@ impl Error {
     /// The cause a person can act on.
     pub const fn cause(self) -> Cause {
         match self {
-            Self::Misuse(_) | Self::NotADirectory => Cause::Usage,
+            Self::Misuse(_) | Self::NotADirectory | Self::TooLarge(What::Request) => Cause::Usage,
             Self::Transport(Phase::Connect, _) | Self::Timeout(Reason::Connect) => {
                 Cause::Unreachable
             }

@@ -106,7 +106,8 @@
 //! 429, 500, 502, 503, 504 and what the network did, with full jitter, `Retry-After` obeyed. A
 //! connected but silent token request is told apart at once: it is how a hop limit that is too
 //! small looks. IMDSv1 only where [`Config::allow_v1`] says so. A walk decides from the parent's
-//! listing what is a directory, never from the body, and reports every node exactly once.
+//! listing what is a directory, never from the body, and reports every node exactly once, as long
+//! as a listing does not name it twice. Gets go before nodes of walks.
 //!
 //! [facts]: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html
 //!
@@ -118,7 +119,8 @@
 //! | arena | each walk's, lent | directory paths and names still to visit; what does not fit is read again later. 1 KiB walks any tree as wide as it likes and some eight levels deep |
 //! | lane without window | inline | 700 |
 //! | operation | inline, [`CLIENT_OPS`] of them | 480 |
-//! | walk without arena | inline | 1300 |
+//! | walk without arena | inline | 1400 |
+//! | the rest of a session | inline | 700 |
 //! | token | inline | up to [`CLIENT_TOKEN`] in a [`Client`] |
 //! | `Client<1, 2048, 1024>` | | below 8 KiB, pinned by a test |
 //!

@@ -10,6 +10,9 @@ use crate::error::{BadToken, BadTtl, Error, Peer, What};
 use crate::http::{Found, decimal};
 use crate::time::Instant;
 
+/// How long a token of no life waits for its first use.
+const FIRST_USE: Duration = Duration::from_secs(60);
+
 /// A token's bytes: legal as a header value, redacted in Debug, wiped when dropped or replaced.
 pub(crate) struct Token<const CAP: usize> {
     bytes: [u8; CAP],
@@ -20,8 +23,10 @@ pub(crate) struct Token<const CAP: usize> {
     stale: Instant,
     /// Tells tokens apart, so that a 401 discards exactly the one it answered.
     generation: u32,
-    /// Its first use is granted whatever its life: each PUT pays for at least one read.
+    /// Its first use is granted whatever its life, if it comes soon: each PUT pays for at least
+    /// one read.
     unused: bool,
+    grace: Instant,
 }
 
 impl<const CAP: usize> Token<CAP> {
@@ -33,6 +38,7 @@ impl<const CAP: usize> Token<CAP> {
             stale: Instant::ZERO,
             generation: 0,
             unused: false,
+            grace: Instant::ZERO,
         }
     }
 
@@ -58,17 +64,22 @@ impl<const CAP: usize> Token<CAP> {
         self.stale = asked + (life - margin);
         self.generation = self.generation.wrapping_add(1);
         self.unused = true;
+        self.grace = asked + life.max(FIRST_USE);
         Ok(())
     }
 
     /// May a request carry it?
     pub(crate) fn usable(&self, now: Instant) -> bool {
-        self.len > 0 && (self.unused || now < self.expires)
+        self.len > 0 && (now < self.expires || self.may_first_serve(now))
     }
 
     /// Is it missing, or so near its end that it should be renewed?
     pub(crate) fn wants_refresh(&self, now: Instant) -> bool {
-        !self.usable(now) || !(self.unused || now < self.stale)
+        !self.usable(now) || !(now < self.stale || self.may_first_serve(now))
+    }
+
+    fn may_first_serve(&self, now: Instant) -> bool {
+        self.unused && now < self.grace
     }
 
     /// A request carries it.
@@ -169,7 +180,8 @@ mod tests {
     #[test]
     fn a_token_of_no_life_serves_one_request() {
         let mut token = granted(0);
-        assert!(token.usable(at(500)) && !token.wants_refresh(at(500)));
+        assert!(token.usable(at(59)) && !token.wants_refresh(at(59)));
+        assert!(!token.usable(at(60)), "not for ever");
         token.mark_used();
         assert!(!token.usable(ASKED) && token.wants_refresh(ASKED));
     }

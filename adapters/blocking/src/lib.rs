@@ -80,15 +80,15 @@ impl Client {
         self.read(op.map_err(Error::Misuse)?)
     }
 
-    /// Reads the names in a directory; directories among them end with `/`. `None` if there is
-    /// no such directory.
+    /// Reads the names in a directory, as its listing spells them: most directories among them end
+    /// with `/`, those of `/latest/` and `public-keys/` do not. `None` if there is no such directory.
     ///
     /// # Errors
     /// [`Error::NotADirectory`] for a leaf; else as [`get`](Self::get).
     pub fn list(&mut self, path: &str) -> Result<Option<Vec<String>>, Error> {
         let op = self.session.list(self.clock.now(), path);
         let listing = self.read(op.map_err(Error::Misuse)?)?;
-        Ok(listing.map(entries))
+        Ok(listing.map(|listing| entries(path, listing)))
     }
 
     /// Reads one value as text.

@@ -45,9 +45,9 @@ impl fmt::Debug for Node {
     }
 }
 
-/// The names in a listing. Lines that are no names are left out.
-pub fn entries(mut listing: Vec<u8>) -> Vec<String> {
-    let names = walk::entries("/", &listing)
+/// The names in the listing of `path`. Lines that are no names are left out.
+pub fn entries(path: &str, mut listing: Vec<u8>) -> Vec<String> {
+    let names = walk::entries(path, &listing)
         .filter_map(Result::ok)
         .map(str::to_owned)
         .collect();

@@ -43,7 +43,7 @@ pub use imds_core::model::IdentityDocument;
 pub use imds_core::walk::Options;
 pub use imds_core::{Config, Error};
 use imds_core::{Counters, Misuse, OpId, Reply};
-pub use imds_os::{Credentials, Node, ReadError};
+pub use imds_os::{Credentials, MAX_TOKEN, Node, ReadError};
 use imds_os::{documents, entries};
 
 pub use crate::builder::{Builder, MAX_LANES};
@@ -126,8 +126,8 @@ impl Client {
         }
     }
 
-    /// Reads the names in a directory; directories among them end with `/`. `None` if there is
-    /// no such directory.
+    /// Reads the names in a directory, as its listing spells them: most directories among them end
+    /// with `/`, those of `/latest/` and `public-keys/` do not. `None` if there is no such directory.
     ///
     /// # Errors
     /// [`Error::NotADirectory`] for a leaf; else as [`get`](Self::get).
@@ -135,7 +135,7 @@ impl Client {
         let listing = self
             .read(|state, now| state.session.list(now, path))
             .await?;
-        Ok(listing.map(entries))
+        Ok(listing.map(|listing| entries(path, listing)))
     }
 
     /// Walks the tree at `path` over all lanes that are free.

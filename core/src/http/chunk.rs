@@ -100,7 +100,9 @@ impl Chunks {
     fn framing(&mut self, byte: u8) -> Result<(), HttpError> {
         self.state = match (self.state, byte) {
             (State::Size | State::MoreSize, _) if byte.is_ascii_hexdigit() => {
-                // Eight digits are more than any window or limit; a ninth overflows.
+                // Eight digits are more than any window or limit; a ninth overflows. Zeros before
+                // them have no end of their own.
+                self.ignore()?;
                 let digit = char::from(byte).to_digit(16).ok_or(HttpError::BadChunk)?;
                 let shifted = self.left.checked_mul(16).ok_or(HttpError::BadChunk)?;
                 self.left = shifted | digit;
@@ -219,7 +221,9 @@ mod tests {
             body.extend_from_slice(b"\r\na\r\n0\r\n\r\n");
             decode(&body, 64)
         };
-        assert!(long(1024).is_ok());
-        assert_eq!(long(1025), Err(HttpError::BadChunk));
+        assert!(long(1023).is_ok());
+        assert_eq!(long(1024), Err(HttpError::BadChunk));
+        let zeros = [&[b'0'; 2000][..], b"1\r\na\r\n"].concat();
+        assert_eq!(decode(&zeros, 64), Err(HttpError::BadChunk));
     }
 }

@@ -287,7 +287,7 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
             path,
             depth,
             directory,
-            tries: Tries::default(),
+            tries: Tries::NONE,
         });
         match why {
             Some(why) => {

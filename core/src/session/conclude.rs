@@ -122,7 +122,7 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
         let directory = op.found.unwrap_or(slash);
         op.start = Start::Known { directory };
         op.state = OpState::Waiting;
-        op.tries = Tries::default();
+        op.tries = Tries::NONE;
         if op.kind == Kind::List && op.found == Some(false) {
             self.finish(id, Err(Error::NotADirectory));
         }

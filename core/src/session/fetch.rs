@@ -52,8 +52,12 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
                     None => self.fail_token(now, error),
                 }
             }
-            Disposition::NoTokens(error) if self.config.allow_v1 => {
-                log_warn!("IMDSv1 is used because the token request failed: {}", error);
+            // A token that still serves is better than none.
+            Disposition::NoTokens(error) if self.config.allow_v1 && !self.token.usable(now) => {
+                log_warn!(
+                    "IMDSv1 is tried because the token request failed: {}",
+                    error
+                );
                 // Counted from the request: the answer may have lain unread for long.
                 self.begin_v1(asked);
                 self.fetch.attempts = 0;

@@ -120,15 +120,16 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
             return false;
         }
         let endpoint = self.config.endpoint(lane.second);
-        let target = format_args!("{}{}/", endpoint.prefix(), Encoded(path)).to_match(location);
-        let whole = format_args!(
-            "http://{}{}{}/",
-            endpoint.authority(),
-            endpoint.prefix(),
-            Encoded(path)
-        )
-        .to_match(location);
-        target || whole
+        let mut rest = Rest(location);
+        // Scheme and host in any case, the path as it was asked for.
+        if rest
+            .strip(format_args!("http://{}", endpoint.authority()), true)
+            .is_err()
+        {
+            rest = Rest(location);
+        }
+        let target = format_args!("{}{}/", endpoint.prefix(), Encoded(path));
+        rest.strip(target, false).is_ok() && rest.0.is_empty()
     }
 
     /// Lets a leaf be offered, unless another lane is offering one of the same walk.
@@ -169,26 +170,23 @@ fn retry_after_of(head: &[u8]) -> Option<u32> {
     }
 }
 
-/// Compares formatted text with bytes, without a buffer.
-trait ToMatch {
-    fn to_match(self, bytes: &[u8]) -> bool;
-}
+/// Compares bytes with formatted text, without a buffer: what is left to compare.
+#[derive(Clone, Copy)]
+struct Rest<'a>(&'a [u8]);
 
-impl ToMatch for fmt::Arguments<'_> {
-    fn to_match(self, bytes: &[u8]) -> bool {
-        struct Rest<'a>(&'a [u8]);
-        impl Write for Rest<'_> {
+impl Rest<'_> {
+    /// Takes `text` off the front.
+    fn strip(&mut self, text: fmt::Arguments<'_>, any_case: bool) -> fmt::Result {
+        struct Strip<'r, 'a>(&'r mut Rest<'a>, bool);
+        impl Write for Strip<'_, '_> {
             fn write_str(&mut self, s: &str) -> fmt::Result {
-                let (front, rest) = self.0.split_at_checked(s.len()).ok_or(fmt::Error)?;
-                self.0 = rest;
-                if front.eq_ignore_ascii_case(s.as_bytes()) {
-                    Ok(())
-                } else {
-                    Err(fmt::Error)
-                }
+                let (front, rest) = (self.0.0).split_at_checked(s.len()).ok_or(fmt::Error)?;
+                self.0.0 = rest;
+                let same =
+                    front == s.as_bytes() || self.1 && front.eq_ignore_ascii_case(s.as_bytes());
+                if same { Ok(()) } else { Err(fmt::Error) }
             }
         }
-        let mut rest = Rest(bytes);
-        rest.write_fmt(self).is_ok() && rest.0.is_empty()
+        Strip(self, any_case).write_fmt(text)
     }
 }

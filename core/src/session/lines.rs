@@ -129,7 +129,9 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
                 Line::Next
             }
             Pushed::Passed => Line::Next,
-            Pushed::Repeated => Line::Report(BadName::Repeated),
+            // Told once, like a line that is no name.
+            Pushed::Repeated if walk.frontier.push_bad(dir) => Line::Report(BadName::Repeated),
+            Pushed::Repeated => Line::Next,
             Pushed::NoRoom => Line::Fail(Error::TooLarge(What::Frontier)),
         }
     }

@@ -66,7 +66,7 @@ struct Fetch {
     lane: Option<(u8, bool)>,
     attempts: u8,
     not_before: Instant,
-    /// A reused connection died under it: the next attempt is free.
+    /// The last failure that led to another attempt.
     last: Option<Error>,
 }
 
@@ -389,7 +389,7 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
         op.start = start;
         op.found = None;
         op.sequence = self.sequence;
-        op.tries = Tries::default();
+        op.tries = Tries::NONE;
         op.last = None;
         op.deadline = match kind {
             Kind::Walk(_) => None,

@@ -78,17 +78,15 @@ pub(crate) struct Tries {
     pub(crate) not_before: Instant,
 }
 
-impl Default for Tries {
-    fn default() -> Self {
-        Self {
-            attempts: 0,
-            refreshed: false,
-            slash: false,
-            restart: false,
-            free_retry: false,
-            not_before: Instant::ZERO,
-        }
-    }
+impl Tries {
+    pub(crate) const NONE: Self = Self {
+        attempts: 0,
+        refreshed: false,
+        slash: false,
+        restart: false,
+        free_retry: false,
+        not_before: Instant::ZERO,
+    };
 }
 
 /// Stands for the lane of a shelved node in [`Walk::floor`].
@@ -123,14 +121,7 @@ impl Op {
         found: None,
         sequence: 0,
         deadline: None,
-        tries: Tries {
-            attempts: 0,
-            refreshed: false,
-            slash: false,
-            restart: false,
-            free_retry: false,
-            not_before: Instant::ZERO,
-        },
+        tries: Tries::NONE,
         last: None,
     };
 

@@ -172,7 +172,7 @@ pub fn entries<'a>(
 pub struct Summary {
     /// Values delivered.
     pub leaves: u32,
-    /// Nodes reported without a value, whatever the reason.
+    /// Nodes reported without a value, whatever the reason. Lines that are no names are no nodes.
     pub missing: u32,
     /// Bytes of all values.
     pub bytes: u32,

@@ -116,6 +116,7 @@ pub fn rows(settings: &Settings) -> Vec<Row> {
     fixed("max-retry-after", shown(core.limits.retry_after));
     fixed("max-head", format!("{} bytes", imds_core::http::MAX_HEAD));
     fixed("max-headers", imds_core::http::MAX_HEADERS.to_string());
+    fixed("max-token", format!("{} bytes", imds_tokio::MAX_TOKEN));
     fixed("max-path", format!("{} bytes", imds_core::path::MAX_PATH));
 
     let profile = &settings.profile;
