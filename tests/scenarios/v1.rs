@@ -224,3 +224,25 @@ fn the_five_minutes_count_from_the_request_not_from_when_its_answer_was_read() {
     assert!(world.get(ID).unwrap().is_some());
     assert_eq!(world.puts(), 2);
 }
+
+#[test]
+fn a_refused_renewal_is_no_reason_while_the_token_still_serves() {
+    let mock = Mock::new(Profile::Ec2)
+        .token_ttl_override(imds_mock::TtlOverride::Fixed(600))
+        .fault(Fault::token().skip(1).status(404));
+    let settings = imds_core::Config {
+        allow_v1: true,
+        ..config()
+    };
+    let mut world = World::<1>::new(mock, settings);
+    assert!(world.get(ID).unwrap().is_some());
+    world.pass(seconds(500));
+    assert!(world.get(ID).unwrap().is_some());
+    assert_eq!(world.client.session().counters().v1_fallbacks, 0);
+    assert!(
+        world
+            .log()
+            .iter()
+            .all(|e| e.method == "PUT" || e.token == TokenUse::Valid)
+    );
+}
