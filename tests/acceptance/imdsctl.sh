@@ -36,8 +36,7 @@ serve() { # serve ARGS…: starts a mock on a free port and sets $url
   run mock --listen 127.0.0.1:0 "$@" >"$work/mock" 2>"$work/mock.log" &
   server=$!
   # It prints its URL once it listens; the loop is bounded.
-  local i
-  for i in $(seq 200); do
+  for _ in $(seq 200); do
     url=$(grep -ohE 'http://127\.0\.0\.1:[0-9]+' "$work/mock" "$work/mock.log" | head -n 1 || true)
     [ -z "$url" ] || return 0
     kill -0 "$server" 2>/dev/null || fail "the mock did not start: $(cat "$work/mock.log")"
