@@ -318,3 +318,8 @@ impl Walked {
         leaves
     }
 }
+
+/// The code of the README, so that it stays true.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -1,9 +1,5 @@
 //! The way from settings to answers: which service, under which limits, and what its errors mean
 //! here.
-
-use core::hash::{BuildHasher as _, Hasher as _};
-use std::hash::RandomState;
-
 use imds_blocking::{Client, Dial, Options};
 use imds_core::config::{Pace, Target};
 use imds_core::{Config, Endpoint};
@@ -86,8 +82,6 @@ impl Service {
             burst: rate,
             per_second: rate,
         });
-        // A hasher's keys are as random as a spread of retries needs.
-        config.seed = RandomState::new().build_hasher().finish();
         config
     }
 
