@@ -19,6 +19,7 @@
 use heapless::Vec;
 
 use crate::path::Path;
+use crate::walk::frame::{Frame, State};
 
 /// Most directories open at once: those of one chain, and as many beside it for parallel lanes.
 const MAX_FRAMES: usize = 2 * MAX_CHAIN;
@@ -28,42 +29,6 @@ const MAX_CHAIN: usize = 12;
 pub(crate) struct Frontier<A> {
     arena: A,
     frames: Vec<Frame, MAX_FRAMES>,
-}
-
-#[derive(Debug)]
-struct Frame {
-    /// Where its bytes begin.
-    start: usize,
-    dir_len: usize,
-    /// Bytes of names, each with its LF.
-    names_len: usize,
-    /// Offset into the names: the last name taken, if one was.
-    anchor: usize,
-    /// Offset into the names: what comes next.
-    cursor: usize,
-    /// A name was taken.
-    taken: bool,
-    /// Its names stand in order, as the service's do: a greater one is no repetition.
-    sorted: bool,
-    depth: u8,
-    state: State,
-    /// Names were left out for lack of room: the listing must be read again.
-    cut: bool,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum State {
-    /// A listing is being read; `skipping` until the anchor has passed. `stored`: this reading
-    /// brought at least one name. `told`: bad lines to come that were reported before. `news`:
-    /// this reading brought a name or a bad line that no other did.
-    Reading {
-        skipping: bool,
-        stored: bool,
-        told: u16,
-        news: bool,
-    },
-    /// No listing is being read.
-    Settled,
 }
 
 /// What is next.
@@ -436,63 +401,6 @@ impl<A: AsRef<[u8]> + AsMut<[u8]>> Frontier<A> {
         for frame in above {
             frame.start -= gap;
         }
-    }
-}
-
-impl Frame {
-    const fn len(&self) -> usize {
-        self.dir_len + self.names_len
-    }
-
-    fn dir<'a>(&self, arena: &'a [u8]) -> &'a [u8] {
-        &arena[self.start..self.start + self.dir_len]
-    }
-
-    fn names<'a>(&self, arena: &'a [u8]) -> &'a [u8] {
-        let start = self.start + self.dir_len;
-        &arena[start..start + self.names_len]
-    }
-
-    /// The last name taken; empty if none was.
-    fn anchor_name<'a>(&self, arena: &'a [u8]) -> &'a [u8] {
-        let taken = &self.names(arena)[self.anchor..self.cursor];
-        taken.split(|b| *b == b'\n').next().unwrap_or_default()
-    }
-
-    /// The last name there is; empty if there is none.
-    fn last_name<'a>(&self, arena: &'a [u8]) -> &'a [u8] {
-        let mut names = self.names(arena).rsplit(|b| *b == b'\n');
-        names.find(|name| !name.is_empty()).unwrap_or_default()
-    }
-
-    /// Moves the cursor over marks, to the next name or the end.
-    fn pass_marks(&mut self, arena: &[u8]) {
-        let marks = self.names(arena)[self.cursor..]
-            .iter()
-            .take_while(|b| **b == b'\n')
-            .count();
-        self.cursor += marks;
-    }
-
-    /// Marks behind the last name taken.
-    fn marks(&self, arena: &[u8]) -> u16 {
-        let names = &self.names(arena)[self.anchor..];
-        let empty = |entry: &&[u8]| entry.is_empty();
-        // What follows the last LF is no entry.
-        let count = names.split(|b| *b == b'\n').filter(empty).count();
-        u16::try_from(count.saturating_sub(1)).unwrap_or(u16::MAX)
-    }
-
-    const fn has_names(&self) -> bool {
-        self.cursor < self.names_len
-    }
-
-    fn wants_again(&self) -> bool {
-        self.cut && !self.has_names() && self.state == State::Settled
-    }
-
-    fn is_spent(&self) -> bool {
-        !self.has_names() && !self.cut && self.state == State::Settled
     }
 }
 

@@ -1,5 +1,6 @@
 //! Walking the tree: what a listing's lines mean, what is left out, what is still to visit.
 
+mod frame;
 pub(crate) mod frontier;
 pub(crate) mod listing;
 
