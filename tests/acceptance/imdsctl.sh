@@ -15,10 +15,8 @@ stop() {
 trap 'stop; rm -rf "$work"' EXIT
 
 # Nothing of the caller's environment is wanted; a proxy that nobody serves must not matter.
-run() {
-  env -i HOME="$work" HTTP_PROXY=http://127.0.0.1:9 http_proxy=http://127.0.0.1:9 ALL_PROXY=http://127.0.0.1:9 \
-    "$imdsctl" --pace off "$@"
-}
+clean=(env -i "HOME=$work" HTTP_PROXY=http://127.0.0.1:9 http_proxy=http://127.0.0.1:9 ALL_PROXY=http://127.0.0.1:9)
+run() { "${clean[@]}" "$imdsctl" --pace off "$@"; }
 passed=0
 fail() { printf 'acceptance: %s\n' "$*" >&2; exit 1; }
 ok() { passed=$((passed + 1)); printf 'ok  %s\n' "$*"; }
@@ -32,17 +30,11 @@ code() { # code EXPECTED WHAT COMMAND…
 }
 serve() { # serve ARGS…: starts a mock on a free port and sets $url
   stop
-  : >"$work/mock"
-  run mock --listen 127.0.0.1:0 "$@" >"$work/mock" 2>"$work/mock.log" &
+  exec {said}< <(exec "${clean[@]}" "$imdsctl" mock --listen 127.0.0.1:0 "$@" 2>"$work/mock.log")
   server=$!
-  # It prints its URL once it listens; the loop is bounded.
-  for _ in $(seq 200); do
-    url=$(grep -ohE 'http://127\.0\.0\.1:[0-9]+' "$work/mock" "$work/mock.log" | head -n 1 || true)
-    [ -z "$url" ] || return 0
-    kill -0 "$server" 2>/dev/null || fail "the mock did not start: $(cat "$work/mock.log")"
-    sleep 0.05
-  done
-  fail "the mock said no URL"
+  # Its first line is its URL, once it listens.
+  IFS= read -r -t 30 -u "$said" url || fail "the mock did not start: $(cat "$work/mock.log")"
+  exec {said}<&-
 }
 
 # The first commands of the README.

@@ -160,6 +160,10 @@ impl Client {
 
     fn read(&mut self, op: OpId) -> Result<Option<Vec<u8>>, Error> {
         self.gather.begin(op, ());
+        if !self.lane.is_idle() {
+            // What a get whose time ran out has left on the lane is dropped first.
+            self.session.serve(self.clock.now(), &mut self.lane);
+        }
         self.socket.limit = self.session.op_deadline(op);
         // The lane is wanted here, not for the next node of a walk.
         if let Some(walk) = self.walking {

@@ -341,10 +341,15 @@ impl State {
         spent
     }
 
-    pub(crate) fn forget(&mut self, op: OpId) {
+    /// Ends an operation. Answers with its waker, to drop not under this lock: it is its
+    /// executor's code.
+    #[must_use]
+    pub(crate) fn forget(&mut self, op: OpId) -> Option<Waker> {
         self.session.cancel(op);
+        let waker = self.gather.extra(op).and_then(Option::take);
         self.gather.forget(op);
         self.stop_waiting(op);
+        waker
     }
 }
 

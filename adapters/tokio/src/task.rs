@@ -200,7 +200,8 @@ impl Task {
 
 impl Drop for Task {
     fn drop(&mut self) {
-        self.pool.lock().forget(self.op);
+        let waker = self.pool.lock().forget(self.op);
+        drop(waker);
         self.release();
     }
 }
