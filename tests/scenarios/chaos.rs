@@ -322,14 +322,23 @@ fn shared_session<const L: usize>(mut random: Random) {
     }
 }
 
+fn two_walks(seed: u64) {
+    let mut random = Random::new(seed);
+    match random.below(3) {
+        0 => shared_session::<1>(random),
+        1 => shared_session::<2>(random),
+        _ => shared_session::<5>(random),
+    }
+}
+
 #[test]
 fn a_session_with_two_walks_survives_anything() {
-    each_seed(0, 120, |seed| {
-        let mut random = Random::new(seed);
-        match random.below(3) {
-            0 => shared_session::<1>(random),
-            1 => shared_session::<2>(random),
-            _ => shared_session::<5>(random),
-        }
-    });
+    each_seed(0, 120, two_walks);
+}
+
+/// A leaf that broke off in its middle went to the shelf with the floor, and every lane held a
+/// leaf that waited for the floor.
+#[test]
+fn a_shelved_leaf_with_the_floor_is_taken_by_a_lane_that_waits_for_it() {
+    two_walks(1_041_377);
 }

@@ -287,6 +287,11 @@ impl<B: Buffer> Lane<B> {
         self.state == State::Idle
     }
 
+    /// Does it have a leaf that may not be offered yet?
+    pub(crate) fn wants_floor(&self) -> bool {
+        matches!(self.state, State::Offering { .. }) && !self.cleared
+    }
+
     /// Is the exchange, or the node that the lane keeps, this operation's?
     pub fn serves(&self, op: OpId) -> bool {
         self.op() == Some(op) || self.node.as_ref().is_some_and(|node| node.op == op)

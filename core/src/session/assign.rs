@@ -205,6 +205,45 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
         }
     }
 
+    /// Gives the lane, whose leaf may not be offered, the shelved node that has the floor, if that
+    /// is due, and puts the lane's own on the shelf. Its answer is lost and will be asked for again.
+    pub(super) fn swap_with_shelf<B: Buffer>(
+        &mut self,
+        now: Instant,
+        id: OpId,
+        lane: &mut Lane<B>,
+    ) -> bool {
+        let due = self.op(id).is_some_and(|op| {
+            matches!(op.start, Start::Shelved { .. }) && op.tries.not_before <= now
+        });
+        let (true, Some(index)) = (due, self.walk_index(id)) else {
+            return false;
+        };
+        let Some(own) = lane.node.take() else {
+            return false;
+        };
+        let Some(op) = self.op_mut(id) else {
+            return false;
+        };
+        let Start::Shelved { depth } = op.start else {
+            return false;
+        };
+        op.start = Start::Shelved { depth: own.depth };
+        let path = core::mem::replace(&mut op.path, own.path);
+        let tries = core::mem::replace(&mut op.tries, own.tries);
+        lane.node = Some(Node {
+            op: id,
+            directory: path.ends_with('/'),
+            path,
+            depth,
+            tries,
+        });
+        lane.drop_exchange();
+        self.walks[index].floor = Some(lane.id);
+        self.changed = true;
+        true
+    }
+
     /// Takes a shelved node for the lane.
     fn unshelve<B: Buffer>(&mut self, index: usize, id: OpId, depth: u8, lane: &mut Lane<B>) {
         let Some(op) = self.op_mut(id) else { return };

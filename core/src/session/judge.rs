@@ -8,7 +8,8 @@ use crate::lane::{Buffer, Job, Lane, Sink};
 use crate::path::Encoded;
 use crate::retry::{Disposition, Exchange, Seen, disposition};
 use crate::session::Session;
-use crate::session::ops::{Kind, with_slash};
+use crate::session::ops::{Kind, SHELF, with_slash};
+use crate::time::Instant;
 use crate::token::read_ttl;
 use crate::walk::listing::looks_like_html;
 
@@ -133,11 +134,13 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
     }
 
     /// Lets a leaf be offered, unless another lane is offering one of the same walk.
-    pub(super) fn clear_offer<B: Buffer>(&mut self, lane: &mut Lane<B>) -> bool {
+    pub(super) fn clear_offer<B: Buffer>(&mut self, now: Instant, lane: &mut Lane<B>) -> bool {
         if let Job::Node(op) = lane.job
             && let Some(walk) = self.walk_of(op)
         {
             match walk.floor {
+                // The leaf that has the floor is on the shelf, and all lanes may wait like this one.
+                Some(SHELF) => return self.swap_with_shelf(now, op, lane),
                 Some(id) if id != lane.id => return false,
                 Some(_) => {}
                 None => walk.floor = Some(lane.id),

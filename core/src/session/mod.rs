@@ -205,7 +205,7 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
                 State::Idle => self.assign(now, lane),
                 State::Connected => self.request(now, lane),
                 State::Head(head) => self.judge(lane, &head),
-                State::Offering { .. } => self.clear_offer(lane),
+                State::Offering { .. } => self.clear_offer(now, lane),
                 State::Lines { last } => self.lines(now, lane, last),
                 State::Ended(result) => self.conclude(now, lane, result),
                 State::Connecting
@@ -238,7 +238,8 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
     /// When to serve this lane again even if nothing happens, and why.
     pub fn deadline<B: Buffer>(&self, lane: &Lane<B>) -> Option<(Instant, Reason)> {
         let own = lane.deadline();
-        let work = lane.is_idle().then(|| self.next_work(lane)).flatten();
+        let waits = lane.is_idle() || lane.wants_floor();
+        let work = waits.then(|| self.next_work(lane)).flatten();
         let ops = self
             .ops
             .iter()
