@@ -36,8 +36,6 @@ pub enum Misuse {
     TooManyOperations,
     /// As many walks as the session has arenas for are under way.
     TooManyWalks,
-    /// The operation has ended or never was.
-    UnknownOperation,
     /// The event does not answer what `poll` wanted last.
     OutOfOrder,
     /// The event claims more bytes than were offered.
@@ -365,7 +363,6 @@ impl fmt::Display for Misuse {
             Self::Path(error) => error.explain(),
             Self::TooManyOperations => "too many operations are under way",
             Self::TooManyWalks => "too many walks are under way",
-            Self::UnknownOperation => "the operation has ended or never was",
             Self::OutOfOrder => "the event does not answer what was wanted",
             Self::TooManyBytes => "the event claims more bytes than were offered",
             Self::HostNameNeedsResolver => {

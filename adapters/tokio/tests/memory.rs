@@ -16,6 +16,15 @@ use tokio::time::Instant;
 
 const ID: &str = "/latest/meta-data/instance-id";
 
+/// The client's end of a connection whose other end `mock` attends to.
+fn attended(mock: Arc<Mutex<Mock>>, began: Instant) -> DuplexStream {
+    let (ours, mut theirs) = tokio::io::duplex(4096);
+    tokio::spawn(async move {
+        server::attend(&mut theirs, &mock, began, |_| {}).await;
+    });
+    ours
+}
+
 /// A client whose connections lead to `mock` through memory.
 fn client(mock: &Arc<Mutex<Mock>>, lanes: u8) -> Client {
     let mock = Arc::clone(mock);
@@ -29,13 +38,7 @@ fn client(mock: &Arc<Mutex<Mock>>, lanes: u8) -> Client {
         .lanes(lanes)
         .connector(move |_| {
             let mock = Arc::clone(&mock);
-            async move {
-                let (ours, mut theirs) = tokio::io::duplex(4096);
-                tokio::spawn(async move {
-                    server::attend(&mut theirs, &mock, began, |_| {}).await;
-                });
-                Ok::<DuplexStream, io::Error>(ours)
-            }
+            async move { Ok::<_, io::Error>(attended(mock, began)) }
         })
         .build()
 }
@@ -97,11 +100,7 @@ async fn the_second_address_is_tried_after_a_head_start_and_remembered() {
                     }
                     // A connection takes time of its own, here all that it may.
                     tokio::time::sleep(Duration::from_millis(249)).await;
-                    let (ours, mut theirs) = tokio::io::duplex(4096);
-                    tokio::spawn(async move {
-                        server::attend(&mut theirs, &mock, began, |_| {}).await;
-                    });
-                    Ok::<DuplexStream, io::Error>(ours)
+                    Ok::<_, io::Error>(attended(mock, began))
                 }
             })
             .build()
@@ -143,11 +142,7 @@ async fn without_a_route_the_second_address_is_tried_at_once() {
                     if endpoint == Endpoint::IPV4 {
                         return Err(io::Error::from(io::ErrorKind::NetworkUnreachable));
                     }
-                    let (ours, mut theirs) = tokio::io::duplex(4096);
-                    tokio::spawn(async move {
-                        server::attend(&mut theirs, &mock, began, |_| {}).await;
-                    });
-                    Ok::<DuplexStream, io::Error>(ours)
+                    Ok::<_, io::Error>(attended(mock, began))
                 }
             })
             .build()
@@ -477,13 +472,7 @@ async fn a_stream_with_a_buffer_of_its_own_is_flushed() {
             .config(Config::new(Target::One(Endpoint::IPV4)))
             .connector(move |_| {
                 let mock = Arc::clone(&mock);
-                async move {
-                    let (ours, mut theirs) = tokio::io::duplex(4096);
-                    tokio::spawn(async move {
-                        server::attend(&mut theirs, &mock, began, |_| {}).await;
-                    });
-                    Ok::<_, io::Error>(tokio::io::BufStream::new(ours))
-                }
+                async move { Ok::<_, io::Error>(tokio::io::BufStream::new(attended(mock, began))) }
             })
             .build()
     };
