@@ -271,6 +271,12 @@ impl<const LANES: usize, const WINDOW: usize, const ARENA: usize> Client<LANES, 
         Ok(())
     }
 
+    /// The next operation that has ended; its id is void then. For drivers that use
+    /// [`drive`](Self::drive): [`poll`](Self::poll) tells it as [`Want::Done`].
+    pub fn next_done(&mut self) -> Option<(OpId, Result<Reply, Error>)> {
+        self.done.take().or_else(|| self.session.next_done())
+    }
+
     /// When to poll lane number `lane` again even if nothing happens, and why. It is polling that
     /// does the work: ask after it.
     ///

@@ -2,8 +2,8 @@
 //! until it is readable, writable or the deadline has come.
 
 use crate::Client;
-use crate::client::{Event, Leaf, Missing, OpId, Reply, Route, Want};
-use crate::error::{Error, Misuse};
+use crate::client::{Event, Leaf, Missing, Route, Want};
+use crate::error::Misuse;
 use crate::lane::{Buffer, Lane};
 use crate::session::Session;
 use crate::time::Instant;
@@ -32,6 +32,41 @@ pub trait Socket {
     /// is of no more use, else `Blocked`. An adapter that cannot look cheaply need not.
     fn check_idle(&mut self) -> Event {
         Event::Blocked
+    }
+}
+
+impl<S: Socket + ?Sized> Socket for &mut S {
+    fn connect(&mut self, route: &Route, until: Option<Instant>) -> Event {
+        S::connect(self, route, until)
+    }
+
+    fn send(&mut self, bytes: &[u8], until: Option<Instant>) -> Event {
+        S::send(self, bytes, until)
+    }
+
+    fn receive(&mut self, window: &mut [u8], until: Option<Instant>) -> Event {
+        S::receive(self, window, until)
+    }
+
+    fn close(&mut self) -> Event {
+        S::close(self)
+    }
+
+    fn check_idle(&mut self) -> Event {
+        S::check_idle(self)
+    }
+}
+
+/// The sockets of all lanes. An array of them is one; a stack that owns its sockets lends one at
+/// a time.
+pub trait Sockets {
+    /// The socket of lane number `lane`.
+    fn socket(&mut self, lane: usize) -> impl Socket;
+}
+
+impl<S: Socket, const LANES: usize> Sockets for [S; LANES] {
+    fn socket(&mut self, lane: usize) -> impl Socket {
+        &mut self[lane]
     }
 }
 
@@ -165,25 +200,22 @@ pub fn pump<B: Buffer>(
 }
 
 impl<const LANES: usize, const WINDOW: usize, const ARENA: usize> Client<LANES, WINDOW, ARENA> {
-    /// Drives all lanes until none can do more, and calls `done` for each operation that ended.
+    /// Drives all lanes until none can do more. What ended meanwhile is told by
+    /// [`next_done`](Self::next_done).
     ///
     /// # Errors
     /// [`Misuse`], if a socket answered with an event that was not asked for.
-    pub fn drive<S: Socket>(
+    pub fn drive(
         &mut self,
         now: Instant,
-        sockets: &mut [S; LANES],
+        sockets: &mut impl Sockets,
         sink: &mut impl Sink,
-        mut done: impl FnMut(OpId, Result<Reply, Error>),
     ) -> Result<(), Misuse> {
         loop {
             let mut moved = false;
-            for (lane, socket) in self.lanes.iter_mut().zip(sockets.iter_mut()) {
-                moved |= pump(|| now, &mut self.session, lane, socket, sink)?;
-                while let Some((op, result)) = self.session.next_done() {
-                    moved = true;
-                    done(op, result);
-                }
+            for (number, lane) in self.lanes.iter_mut().enumerate() {
+                let mut socket = sockets.socket(number);
+                moved |= pump(|| now, &mut self.session, lane, &mut socket, sink)?;
             }
             if !moved && !self.session.take_changed() {
                 return Ok(());

@@ -144,6 +144,8 @@ pub mod config;
 pub mod drive;
 pub mod endpoint;
 mod error;
+pub mod flat;
+mod gather;
 pub mod http;
 mod lane;
 pub mod model;
@@ -162,6 +164,7 @@ pub use crate::client::{
 pub use crate::config::Config;
 pub use crate::endpoint::Endpoint;
 pub use crate::error::{BadToken, BadTtl, Cause, Error, Fault, Misuse, Peer, Phase, Reason, What};
+pub use crate::gather::{Gather, Node};
 pub use crate::lane::{Buffer, CloseReason, Lane};
 pub use crate::session::{Counters, Session};
 pub use crate::time::Instant;

@@ -432,15 +432,17 @@ fn a_whole_walk_by_the_driver_of_the_core() {
 
     let World { mut client, peer } = World::<4>::new(ec2(), config());
     let net = RefCell::new(peer);
-    let mut sockets = core::array::from_fn(|lane| Wire(lane, &net));
+    let mut sockets: [_; 4] = core::array::from_fn(|lane| Wire(lane, &net));
     let mut leaves = Count(0);
     let mut ended = None;
     let all = Options::include(Include::ALL);
     inside(|| client.walk(Instant::ZERO, "/latest/", all)).expect("room for a walk");
     while ended.is_none() {
         let now = net.borrow().instant();
-        let done = |_, result| ended = Some(result);
-        inside(|| client.drive(now, &mut sockets, &mut leaves, done)).expect("in order");
+        inside(|| client.drive(now, &mut sockets, &mut leaves)).expect("in order");
+        if let Some((_, result)) = inside(|| client.next_done()) {
+            ended = Some(result);
+        }
         let deadline = inside(|| client.next_deadline());
         if ended.is_none() {
             net.borrow_mut().pass_until(deadline);

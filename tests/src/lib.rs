@@ -77,12 +77,11 @@ impl<const LANES: usize, const WINDOW: usize, const ARENA: usize> World<LANES, W
     /// Drives all lanes to rest without moving the clock.
     pub fn drive(&mut self) {
         let now = self.now();
-        let ended = &mut self.ended;
         self.client
-            .drive(now, &mut self.sockets, &mut self.gathered, |op, result| {
-                ended.push((op, result));
-            })
+            .drive(now, &mut self.sockets, &mut self.gathered)
             .expect("the sockets keep to the order of calls");
+        self.ended
+            .extend(core::iter::from_fn(|| self.client.next_done()));
     }
 
     /// Moves the clock to the next thing that can happen. False: nothing can.

@@ -4,7 +4,7 @@
 //! uses `alloc` links, and with a `#[panic_handler]` none that uses `std`.
 #![no_std]
 
-use core::fmt::{Debug, Display};
+use core::fmt::{self, Debug, Display};
 use core::panic::PanicInfo;
 
 use imds_core::drive::{self, Sink, Socket};
@@ -13,8 +13,8 @@ use imds_core::model::{self, RoleCredentials as Credentials};
 use imds_core::path::PathError;
 use imds_core::walk::{self, BadName, Include, Options, Sensitive, Why};
 use imds_core::{
-    Cause, Client, Config, Endpoint, Error, Event, Fault, Instant, Lane, Leaf, Missing, Misuse,
-    OpId, Peer, Phase, Reason, Reply, Route, Session, Want, What, endpoint,
+    Cause, Client, Config, Endpoint, Error, Event, Fault, Gather, Instant, Lane, Leaf, Missing,
+    Misuse, Node, Peer, Phase, Reason, Route, Session, Want, What, endpoint, flat,
 };
 
 type C = Client<2, 4096, 8192>;
@@ -64,16 +64,24 @@ impl Sink for Taker {
     }
 }
 
-type Done = fn(OpId, Result<Reply, Error>);
-
 fn drive(
     client: &mut C,
     now: Instant,
     wires: &mut [Wire; 2],
     taker: &mut Taker,
-    done: Done,
 ) -> Result<(), Misuse> {
-    client.drive(now, wires, taker, done)
+    client.drive(now, wires, taker)
+}
+
+/// Puts chunks together and writes them as a line.
+fn gather(memory: &mut [u8], leaf: &Leaf<'_>, out: &mut dyn fmt::Write) -> fmt::Result {
+    let mut gather = Gather::new(memory);
+    gather.leaf(leaf);
+    if let Some(Node::Leaf { path, value, .. }) = gather.node() {
+        write!(out, "{}{}", flat::Line { path, value }, flat::Text(path))?;
+    }
+    gather.taken();
+    Ok(())
 }
 
 fn pump(
@@ -141,7 +149,9 @@ pub static IMDS_BARE: Api = Api(&[
     C::next_deadline as *const (),
     C::route as *const (),
     C::session as *const (),
+    C::next_done as *const (),
     drive as *const (),
+    gather as *const (),
     S::new as *const (),
     S::get as *const (),
     S::list as *const (),

@@ -1,5 +1,7 @@
 //! `-o flat`: path, tab, JSON, one line a leaf. The boot image prints the same.
 
+use imds_core::flat::Line;
+
 use super::{Leaves, value_of};
 
 /// The lines, sorted by path.
@@ -7,13 +9,35 @@ use super::{Leaves, value_of};
 pub fn render(leaves: &Leaves, decode: bool) -> String {
     leaves
         .iter()
-        .map(|(path, value)| format!("{path}\t{}\n", value_of(value, decode)))
+        .map(|(path, value)| match decode {
+            true => format!("{path}\t{}\n", value_of(value, true)),
+            false => Line { path, value }.to_string(),
+        })
         .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The boot image has no other JSON writer to compare with.
+    #[test]
+    fn a_value_is_the_json_that_serde_json_writes() {
+        let all: String = ('\0'..='\u{ffff}')
+            .chain(['\u{1f600}', '\u{10ffff}'])
+            .collect();
+        let bytes: Vec<u8> = (0..=255).collect();
+        for value in [
+            all.as_bytes(),
+            &bytes,
+            &bytes[128..],
+            &bytes[129..],
+            &bytes[130..],
+        ] {
+            let line = Line { path: "/p", value }.to_string();
+            assert_eq!(line, format!("/p\t{}\n", value_of(value, false)));
+        }
+    }
 
     #[test]
     fn every_leaf_is_one_line() {
