@@ -200,6 +200,17 @@ impl Endpoint {
         Authority(self)
     }
 
+    /// Does the service ignore packets from this address? EC2 does, if it is link-local, at its
+    /// IPv4 address; Firecracker's MMDS at the same address does not (facts §1.1).
+    pub const fn ignores(&self, source: IpAddr) -> bool {
+        match (&self.host, source) {
+            (Host::Ip(IpAddr::V4(ip)), IpAddr::V4(source)) => {
+                ip.is_link_local() && source.is_link_local()
+            }
+            _ => false,
+        }
+    }
+
     /// Is this one of the two addresses of the real service, on its port?
     pub fn is_default(&self) -> bool {
         *self == Self::IPV4 || *self == Self::IPV6

@@ -129,6 +129,9 @@ pub enum Fault {
     Refused,
     /// No route to the host or network.
     Unreachable,
+    /// The only address to send from is link-local, and EC2 drops what comes from one (facts
+    /// §1.1). Adapters that choose the source address say so.
+    LinkLocalSource,
     /// A local rule forbids it (`EACCES`, `EPERM`): a prohibit route or a firewall.
     Denied,
     /// Reset by the peer.
@@ -302,6 +305,12 @@ impl Cause {
     }
 }
 
+impl From<Misuse> for Error {
+    fn from(misuse: Misuse) -> Self {
+        Self::Misuse(misuse)
+    }
+}
+
 impl Error {
     /// The cause a person can act on.
     pub const fn cause(self) -> Cause {
@@ -411,6 +420,7 @@ impl Fault {
         match self {
             Self::Refused => "connection refused",
             Self::Unreachable => "no route",
+            Self::LinkLocalSource => "the only source address is link-local, which EC2 ignores",
             Self::Denied => "forbidden by a local rule",
             Self::Reset => "connection reset",
             Self::Closed => "connection closed",

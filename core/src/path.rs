@@ -54,6 +54,42 @@ impl fmt::Display for PathError {
 
 impl core::error::Error for PathError {}
 
+/// Where a bare name is looked for: `instance-id` is `/latest/meta-data/instance-id`.
+pub const META_DATA: &str = "/latest/meta-data/";
+
+/// What stands before a path that a person typed without its beginning, judged by its first name:
+/// `/` before `latest` and other versions, `/latest/` before `meta-data`, `dynamic` and
+/// `user-data`, [`META_DATA`] before any other.
+pub fn root_of(first: &str) -> &'static str {
+    if is_version(first) {
+        "/"
+    } else if is_category(first) {
+        "/latest/"
+    } else {
+        META_DATA
+    }
+}
+
+/// `latest`, a date, or `1.0`: the names that stand at the root.
+pub fn is_version(name: &str) -> bool {
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_date = || {
+        let mut parts = name.split('-');
+        let lengths = [4, 2, 2];
+        lengths.into_iter().all(|length| {
+            parts
+                .next()
+                .is_some_and(|part| part.len() == length && digits(part))
+        }) && parts.next().is_none()
+    };
+    name == "latest" || name == "1.0" || is_date()
+}
+
+/// The names that stand below a version.
+pub fn is_category(name: &str) -> bool {
+    matches!(name, "meta-data" | "dynamic" | "user-data")
+}
+
 /// Checks a path that a caller wrote.
 pub(crate) fn check(text: &str) -> Result<Path, PathError> {
     let path = Path::try_from(text).map_err(|_| PathError::TooLong)?;

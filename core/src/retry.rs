@@ -77,7 +77,7 @@ const fn failed(error: Error) -> Disposition {
     use Disposition as D;
     match error {
         // Local rules do not change within an operation.
-        Error::Transport(_, Fault::Denied) => D::Fatal(error),
+        Error::Transport(_, Fault::Denied | Fault::LinkLocalSource) => D::Fatal(error),
         Error::Transport(Phase::Body, _)
         | Error::Peer(Peer::Http(HttpError::HeadTruncated | HttpError::BodyTruncated)) => {
             D::Retry(Error::Peer(Peer::Truncated))
@@ -183,6 +183,7 @@ mod tests {
         }
         for error in [
             Error::Transport(Phase::Connect, Fault::Denied),
+            Error::Transport(Phase::Connect, Fault::LinkLocalSource),
             Error::Timeout(Reason::TokenReply),
             Error::Peer(Peer::Http(HttpError::BadChunk)),
             Error::TooLarge(crate::error::What::Value),

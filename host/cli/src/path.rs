@@ -1,8 +1,8 @@
 //! What a person types as a path, as the path the service knows.
 
-use crate::failure::Failure;
+use imds_core::path::{META_DATA, is_version, root_of};
 
-const META_DATA: &str = "/latest/meta-data/";
+use crate::failure::Failure;
 
 /// The absolute path meant by `typed`.
 ///
@@ -29,13 +29,7 @@ pub fn absolute(typed: &str) -> Result<String, Failure> {
             Ok("/".to_owned())
         };
     };
-    let root = if is_version(first) {
-        "/"
-    } else if is_category(first) {
-        "/latest/"
-    } else {
-        META_DATA
-    };
+    let root = root_of(first);
     let end = if typed.ends_with('/') { "/" } else { "" };
     Ok(format!("{root}{}{end}", names.join("/")))
 }
@@ -43,26 +37,6 @@ pub fn absolute(typed: &str) -> Result<String, Failure> {
 /// The path of a directory to start at: nothing given means `/latest/meta-data/`.
 pub fn absolute_or_meta_data(typed: Option<&str>) -> Result<String, Failure> {
     typed.map_or_else(|| Ok(META_DATA.to_owned()), absolute)
-}
-
-/// `latest`, a date, or `1.0`: the names that stand at the root.
-fn is_version(name: &str) -> bool {
-    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    let is_date = || {
-        let mut parts = name.split('-');
-        let lengths = [4, 2, 2];
-        lengths.into_iter().all(|length| {
-            parts
-                .next()
-                .is_some_and(|part| part.len() == length && digits(part))
-        }) && parts.next().is_none()
-    };
-    name == "latest" || name == "1.0" || is_date()
-}
-
-/// The names that stand below a version.
-pub(crate) fn is_category(name: &str) -> bool {
-    matches!(name, "meta-data" | "dynamic" | "user-data")
 }
 
 /// `path` without its version: `meta-data/instance-id` for `/latest/meta-data/instance-id`.

@@ -11,7 +11,6 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::{Context, Stop};
 use crate::args::{self, Tokens};
 use crate::failure::{Exit, Failure};
-use crate::path;
 use crate::settings::value;
 
 pub(super) fn run(context: &Context<'_>, args: &args::Mock) -> Result<Exit, Stop> {
@@ -75,7 +74,7 @@ fn configured(context: &Context<'_>, args: &args::Mock) -> Result<Mock, Failure>
 /// Whether a tree has at its top what stands below a version.
 fn has_category(json: &str) -> bool {
     serde_json::from_str::<Map<String, Value>>(json)
-        .is_ok_and(|top| top.keys().any(|name| path::is_category(name)))
+        .is_ok_and(|top| top.keys().any(|name| imds_core::path::is_category(name)))
 }
 
 async fn serve(context: &Context<'_>, args: &args::Mock, mock: Mock) -> Result<Exit, Stop> {
