@@ -179,6 +179,7 @@ pub struct Client<const LANES: usize, const WINDOW: usize, const ARENA: usize> {
 
 impl<const LANES: usize, const WINDOW: usize, const ARENA: usize> Client<LANES, WINDOW, ARENA> {
     /// A client with these settings.
+    #[inline]
     pub fn new(config: Config) -> Self {
         Self {
             session: Session::new(config, [[0; ARENA]]),

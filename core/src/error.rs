@@ -364,6 +364,8 @@ impl fmt::Display for Error {
     }
 }
 
+impl core::error::Error for Misuse {}
+
 impl core::error::Error for Error {}
 
 impl fmt::Display for Misuse {

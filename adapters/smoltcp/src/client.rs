@@ -1,5 +1,6 @@
 //! The client on a stack.
 
+use imds_core::config::Target;
 use imds_core::drive::Sink;
 use imds_core::endpoint::Host;
 use imds_core::walk::Options;
@@ -30,25 +31,25 @@ impl<const LANES: usize, const WINDOW: usize, const ARENA: usize> Client<LANES, 
     ///
     /// # Errors
     /// [`Misuse::HostNameNeedsResolver`]: the endpoint must be an address.
+    #[inline]
     pub fn new(config: Config, handles: [SocketHandle; LANES]) -> Result<Self, Misuse> {
-        let lanes = Lanes::new(handles, config.seed);
-        let core = imds_core::Client::new(config);
-        let route = core.route();
-        let is_name = |endpoint: &imds_core::Endpoint| matches!(endpoint.host(), Host::Name(_));
-        if is_name(&route.first) || route.second.as_ref().is_some_and(is_name) {
+        if let Target::One(endpoint) = &config.target
+            && let Host::Name(_) = endpoint.host()
+        {
             return Err(Misuse::HostNameNeedsResolver);
         }
-        Ok(Self { core, lanes })
+        Ok(Self {
+            lanes: Lanes::new(handles, config.seed),
+            core: imds_core::Client::new(config),
+        })
     }
 
     /// Lets requests to `169.254.169.254` be sent from a link-local address. EC2 drops those;
     /// Firecracker's MMDS answers them, and a guest there often has no other address. Without
     /// this, a stack that has no other address gives
     /// [`Fault::LinkLocalSource`](imds_core::Fault::LinkLocalSource), and nothing is sent.
-    #[must_use]
-    pub const fn allow_link_local_source(mut self, allow: bool) -> Self {
+    pub const fn allow_link_local_source(&mut self, allow: bool) {
         self.lanes.allow_link_local_source(allow);
-        self
     }
 
     /// Begins to read one value.

@@ -22,6 +22,12 @@ const CLOSING: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 pub struct Lanes<const LANES: usize> {
     lanes: [Lane; LANES],
+    common: Common,
+}
+
+/// What the lanes share.
+#[derive(Debug)]
+struct Common {
     ports: Ports,
     link_local: bool,
     wake: Option<Instant>,
@@ -57,15 +63,17 @@ impl<const LANES: usize> Lanes<LANES> {
                 handle,
                 phase: Phase::Free,
             }),
-            ports: Ports::new(seed),
-            link_local: false,
-            wake: None,
+            common: Common {
+                ports: Ports::new(seed),
+                link_local: false,
+                wake: None,
+            },
         }
     }
 
     /// See [`Client::allow_link_local_source`](crate::Client::allow_link_local_source).
     pub const fn allow_link_local_source(&mut self, allow: bool) {
-        self.link_local = allow;
+        self.common.link_local = allow;
     }
 
     /// The sockets on their stack, at this moment, for [`imds_core::Client::drive`].
@@ -74,10 +82,11 @@ impl<const LANES: usize> Lanes<LANES> {
         now: Instant,
         iface: &'a mut Interface,
         sockets: &'a mut SocketSet<'s>,
-    ) -> Stack<'a, 's, LANES> {
-        self.wake = None;
+    ) -> Stack<'a, 's> {
+        self.common.wake = None;
         Stack {
-            lanes: self,
+            lanes: &mut self.lanes,
+            common: &mut self.common,
             now,
             iface,
             sockets,
@@ -88,20 +97,21 @@ impl<const LANES: usize> Lanes<LANES> {
     /// knows: a close that takes too long, the turn of a second address, a local port that has to
     /// rest.
     pub const fn poll_at(&self) -> Option<Instant> {
-        self.wake
+        self.common.wake
     }
 }
 
 /// [`Lanes::on`] a stack.
 #[expect(missing_debug_implementations, reason = "smoltcp's interface has none")]
-pub struct Stack<'a, 's, const LANES: usize> {
-    lanes: &'a mut Lanes<LANES>,
+pub struct Stack<'a, 's> {
+    lanes: &'a mut [Lane],
+    common: &'a mut Common,
     now: Instant,
     iface: &'a mut Interface,
     sockets: &'a mut SocketSet<'s>,
 }
 
-impl<const LANES: usize> drive::Sockets for Stack<'_, '_, LANES> {
+impl drive::Sockets for Stack<'_, '_> {
     fn socket(&mut self, lane: usize) -> impl drive::Socket {
         On { stack: self, lane }
     }
@@ -115,14 +125,14 @@ enum Refusal {
 }
 
 /// One lane's socket.
-struct On<'l, 'a, 's, const LANES: usize> {
-    stack: &'l mut Stack<'a, 's, LANES>,
+struct On<'l, 'a, 's> {
+    stack: &'l mut Stack<'a, 's>,
     lane: usize,
 }
 
-impl<'s, const LANES: usize> On<'_, '_, 's, LANES> {
+impl<'s> On<'_, '_, 's> {
     const fn lane(&mut self) -> &mut Lane {
-        &mut self.stack.lanes.lanes[self.lane]
+        &mut self.stack.lanes[self.lane]
     }
 
     fn tcp(&mut self) -> &mut Socket<'s> {
@@ -132,7 +142,7 @@ impl<'s, const LANES: usize> On<'_, '_, 's, LANES> {
 
     /// `Blocked`, and to be asked again at `at` even if nothing happens on the wire.
     fn wait_until(&mut self, at: Instant) -> Event {
-        let wake = &mut self.stack.lanes.wake;
+        let wake = &mut self.stack.common.wake;
         *wake = Some(wake.map_or(at, |wake| wake.min(at)));
         Event::Blocked
     }
@@ -186,7 +196,7 @@ impl<'s, const LANES: usize> On<'_, '_, 's, LANES> {
             return Err(Fault::Unreachable);
         }
         let usable =
-            |source: IpAddress| self.stack.lanes.link_local || !endpoint.ignores(source.into());
+            |source: IpAddress| self.stack.common.link_local || !endpoint.ignores(source.into());
         let best = iface
             .get_source_address(&remote)
             // Without an address of its own the stack names the loopback's.
@@ -207,12 +217,12 @@ impl<'s, const LANES: usize> On<'_, '_, 's, LANES> {
     fn port(&mut self) -> Result<u16, Instant> {
         let Stack {
             lanes,
+            common,
             now,
             sockets,
             ..
         } = &mut *self.stack;
-        let Lanes { lanes, ports, .. } = &mut **lanes;
-        ports.take(*now, |port| {
+        common.ports.take(*now, |port| {
             lanes.iter().any(|lane| {
                 let tcp: &Socket<'_> = sockets.get(lane.handle);
                 tcp.local_endpoint().is_some_and(|local| local.port == port)
@@ -262,7 +272,7 @@ impl<'s, const LANES: usize> On<'_, '_, 's, LANES> {
     }
 }
 
-impl<const LANES: usize> drive::Socket for On<'_, '_, '_, LANES> {
+impl drive::Socket for On<'_, '_, '_> {
     fn connect(&mut self, route: &Route, until: Option<imds_core::Instant>) -> Event {
         let Phase::Connecting { second, since } = self.lane().phase else {
             return self.connect_first(route);
@@ -355,7 +365,7 @@ impl<const LANES: usize> drive::Socket for On<'_, '_, '_, LANES> {
         };
         let local = self.tcp().local_endpoint();
         if let Some(local) = local {
-            self.stack.lanes.ports.release(local.port, now);
+            self.stack.common.ports.release(local.port, now);
         }
         let state = self.tcp().state();
         let over = state == State::TimeWait || (state == State::Closed && local.is_none());

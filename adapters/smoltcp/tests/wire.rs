@@ -158,7 +158,7 @@ fn firecracker_s_service_is_read_from_a_link_local_address_when_told_to() {
     let mock = Mock::new(Profile::Mmds);
     let mut guest = Guest::<1>::bare(mock, options, Wire::perfect(), config());
     guest.take_address(LINK_LOCAL, 16);
-    guest.client = guest.client.allow_link_local_source(true);
+    guest.client.allow_link_local_source(true);
     assert_reads(&mut guest);
 }
 

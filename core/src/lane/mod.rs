@@ -85,6 +85,7 @@ pub struct Lane<B: Buffer> {
 
 impl<B: Buffer> Lane<B> {
     /// A lane with its window. `id` tells the lanes of a session apart.
+    #[inline]
     pub fn new(id: u8, window: B) -> Self {
         Self {
             id,

@@ -93,6 +93,7 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
     Session<A, OPS, WALKS, TOKEN>
 {
     /// A session with these settings; each arena serves one walk at a time.
+    #[inline]
     pub fn new(config: Config, arenas: [A; WALKS]) -> Self {
         const { assert!(OPS >= 1 && OPS <= 255 && TOKEN >= 56) }
         Self {

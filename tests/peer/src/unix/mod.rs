@@ -108,10 +108,10 @@ impl Drop for Running {
         if let Some(thread) = self.thread.take() {
             self.tell();
             // A panic over there was reported by its own thread.
-            drop(thread.join());
+            let _ = thread.join();
         }
         // It may be gone with its folder.
-        drop(std::fs::remove_file(&self.path));
+        let _ = std::fs::remove_file(&self.path);
     }
 }
 

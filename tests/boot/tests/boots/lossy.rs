@@ -1,0 +1,82 @@
+//! A wire that loses, delays, doubles and swaps frames.
+
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+use imds_boot::{Ending, Flavour, Machine};
+use imds_mock::Tree;
+use imds_peer::Wire;
+
+use crate::{boot, both, sorted};
+
+both! { a_lossy_wire_gives_the_right_tree_or_a_named_error }
+
+/// Boots without a word in `IMDS_BOOT_SEEDS`.
+const SEEDS: u64 = 10;
+/// Much more than the attempts of one request take, and for twenty nodes.
+const BUDGET: Duration = Duration::from_secs(120);
+
+fn twenty_nodes() -> Tree {
+    (0..20).fold(Tree::new(), |tree, node| {
+        let path = match node % 4 {
+            0 => format!("/latest/meta-data/node-{node:02}"),
+            _ => format!("/latest/meta-data/branch-{}/node-{node:02}", node % 3),
+        };
+        tree.with(&path, format!("value of node {node}"))
+    })
+}
+
+/// 5 % of the frames lost, 10 % late, some swapped and some doubled.
+fn a_lossy_wire_gives_the_right_tree_or_a_named_error(flavour: Flavour) {
+    let seeds = match std::env::var("IMDS_BOOT_SEEDS") {
+        Ok(seeds) => seeds.parse().expect("a number of seeds"),
+        Err(_) => SEEDS,
+    };
+    let words = "imds.walk=/latest/meta-data/ imds.lanes=3";
+    let whole = boot(flavour, Machine::Microvm, words).tree(twenty_nodes());
+    let whole = whole.run().expect("a boot");
+    let whole = sorted(&whole);
+    assert_eq!(whole.len(), 20);
+
+    let mut endings = BTreeMap::<String, u32>::new();
+    let (mut slowest, mut total) = (Duration::ZERO, Duration::ZERO);
+    for seed in 0..seeds {
+        let outcome = boot(flavour, Machine::Microvm, words)
+            .append(&format!("imds.seed={seed}"))
+            .tree(twenty_nodes())
+            .wire(Wire::lossy(seed))
+            .timeout(BUDGET)
+            .run()
+            .expect("a boot");
+        let Ending::Code(code) = outcome.ending else {
+            panic!("seed {seed}: {outcome}");
+        };
+        let last = outcome.last_line().expect("the last line");
+        let leaves = sorted(&outcome);
+        if code == 0 {
+            assert_eq!(leaves, whole, "seed {seed}: {outcome}");
+        } else {
+            assert!([6, 7, 9, 13].contains(&code), "seed {seed}: {outcome}");
+            assert!(
+                leaves.iter().all(|leaf| whole.contains(leaf)),
+                "seed {seed}: {outcome}"
+            );
+        }
+        *endings
+            .entry(format!("exit={code} cause={}", last.cause))
+            .or_default() += 1;
+        slowest = slowest.max(outcome.wall);
+        total += outcome.wall;
+    }
+    println!("| build | boots | ending | |");
+    for (ending, count) in &endings {
+        println!("| {flavour} | {count} of {seeds} | {ending} | |");
+    }
+    println!(
+        "slowest {} ms, all {} ms",
+        slowest.as_millis(),
+        total.as_millis()
+    );
+    let right = endings.get("exit=0 cause=ok").copied().unwrap_or(0);
+    assert!(u64::from(right) * 10 >= seeds * 8, "{endings:?}");
+}
