@@ -33,14 +33,14 @@ impl<const LANES: usize, const WALKS: usize> Bare<LANES, WALKS> {
     /// A world at time zero, with windows of 4 KiB and arenas of 8 KiB.
     pub fn new(mock: Mock, config: Config) -> Self {
         assert!(!config.allow_v1, "here every read must carry a token");
-        let network = Rc::new(Network::new(mock));
+        let (network, sockets) = Network::new(mock, config.seed);
         Self {
             session: Session::new(config, core::array::from_fn(|_| vec![0; 8192])),
             lanes: core::array::from_fn(|id| {
                 let id = u8::try_from(id).expect("at most 256 lanes");
                 Lane::new(id, vec![0; 4096])
             }),
-            sockets: core::array::from_fn(|_| Socket::new(Rc::clone(&network))),
+            sockets,
             network,
             gathered: Gathered::default(),
             ended: Vec::new(),
@@ -123,13 +123,13 @@ impl<const LANES: usize, const WALKS: usize> Bare<LANES, WALKS> {
 
     /// Moves the clock to the next thing that can happen. False: nothing can.
     pub fn step(&mut self) -> bool {
-        let server = self.sockets.iter().filter_map(Socket::next_timeout);
+        let server = self.network.next_timeout(&self.sockets);
         let client = self
             .lanes
             .iter()
             .filter_map(|lane| self.session.deadline(lane))
             .map(|(at, _)| Duration::from_micros(at.as_micros()));
-        match server.chain(client).min() {
+        match client.chain(server).min() {
             Some(at) => {
                 assert!(at >= self.network.now.get(), "a deadline in the past");
                 self.network.now.set(at);

@@ -3,7 +3,10 @@
 
 mod bare;
 mod law;
+mod loopback;
+mod memory;
 mod random;
+mod server;
 mod sink;
 mod socket;
 
@@ -21,7 +24,7 @@ use imds_mock::{Exchange, Mock};
 pub use self::bare::Bare;
 pub use self::random::Random;
 pub use self::sink::{Gathered, Missed};
-pub use self::socket::{Network, Socket};
+pub use self::socket::{Carrier, Network, Socket};
 
 /// Settings for a world: the mock is at the default address, and walks are not paced.
 pub fn config() -> Config {
@@ -48,11 +51,11 @@ pub struct World<const LANES: usize = 1, const WINDOW: usize = 4096, const ARENA
 impl<const LANES: usize, const WINDOW: usize, const ARENA: usize> World<LANES, WINDOW, ARENA> {
     /// A world at time zero.
     pub fn new(mock: Mock, config: Config) -> Self {
-        let network = Rc::new(Network::new(mock));
+        let (network, sockets) = Network::new(mock, config.seed);
         Self {
             v1: config.allow_v1,
             client: Box::new(Client::new(config)),
-            sockets: core::array::from_fn(|_| Socket::new(Rc::clone(&network))),
+            sockets,
             network,
             gathered: Gathered::default(),
             ended: Vec::new(),
@@ -71,7 +74,7 @@ impl<const LANES: usize, const WINDOW: usize, const ARENA: usize> World<LANES, W
 
     /// The server closes every connection that it keeps.
     pub fn hang_up(&mut self) {
-        self.sockets.iter_mut().for_each(Socket::hang_up);
+        self.network.hang_up(&mut self.sockets);
     }
 
     /// Drives all lanes to rest without moving the clock.
@@ -86,7 +89,7 @@ impl<const LANES: usize, const WINDOW: usize, const ARENA: usize> World<LANES, W
 
     /// Moves the clock to the next thing that can happen. False: nothing can.
     pub fn step(&mut self) -> bool {
-        let server = self.sockets.iter().filter_map(Socket::next_timeout).min();
+        let server = self.network.next_timeout(&self.sockets);
         let client = self
             .client
             .next_deadline()

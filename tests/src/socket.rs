@@ -3,10 +3,49 @@
 use core::cell::{Cell, RefCell};
 use core::time::Duration;
 use std::rc::Rc;
+use std::sync::OnceLock;
 
 use imds_core::drive;
-use imds_core::{Event, Fault, Instant, Route};
-use imds_mock::{Action, Connection, Mock};
+use imds_core::{Event, Instant, Route};
+use imds_mock::Mock;
+
+use crate::loopback::{self, Loopback};
+use crate::memory::Memory;
+
+/// Names what carries the bytes in every world of a run.
+const VARIABLE: &str = "IMDS_NETWORK";
+
+/// What carries the bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Carrier {
+    /// Nothing: what one end writes, the other has.
+    Memory,
+    /// TCP: imds-smoltcp, on the loopback of a stack that the mock is on too.
+    Smoltcp,
+}
+
+impl Carrier {
+    /// What `IMDS_NETWORK` asks for: `memory`, as without it, or `smoltcp`.
+    ///
+    /// # Panics
+    /// If it asks for anything else.
+    pub fn chosen() -> Self {
+        static CHOSEN: OnceLock<Carrier> = OnceLock::new();
+        *CHOSEN.get_or_init(|| match std::env::var_os(VARIABLE) {
+            None => Self::Memory,
+            Some(name) if name == Self::Memory.name() => Self::Memory,
+            Some(name) if name == Self::Smoltcp.name() => Self::Smoltcp,
+            Some(name) => panic!("{VARIABLE} is memory or smoltcp, not {name:?}"),
+        })
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Smoltcp => "smoltcp",
+        }
+    }
+}
 
 /// What the sockets of a world share.
 pub struct Network {
@@ -18,7 +57,7 @@ pub struct Network {
     pub piece: Cell<usize>,
     /// What connecting comes to, if not to a connection: `Blocked` never answers.
     pub connect: Cell<Option<Event>>,
-    /// Where a route has two endpoints, the second one answers.
+    /// Where a route has two endpoints, only the second one answers.
     pub second: Cell<bool>,
     /// Connects asked for, and the route of the last one.
     pub connects: Cell<usize>,
@@ -26,12 +65,15 @@ pub struct Network {
     pub route: RefCell<Option<Route>>,
     /// A kept connection is looked at before it is used again.
     pub looks: Cell<bool>,
+    /// None: in memory.
+    stack: Option<RefCell<Loopback>>,
 }
 
 impl Network {
-    /// One that moves bytes at once and in pieces of any size.
-    pub fn new(mock: Mock) -> Self {
-        Self {
+    /// One that moves bytes at once and in pieces of any size, and the sockets on it. Local ports
+    /// begin where the seed says, if there are any.
+    pub(crate) fn new<const LANES: usize>(mock: Mock, seed: u64) -> (Rc<Self>, [Socket; LANES]) {
+        let network = Rc::new(Self {
             mock: RefCell::new(mock),
             now: Cell::new(Duration::ZERO),
             piece: Cell::new(usize::MAX),
@@ -40,127 +82,130 @@ impl Network {
             connects: Cell::new(0),
             route: RefCell::new(None),
             looks: Cell::new(true),
-        }
+            stack: match Carrier::chosen() {
+                Carrier::Memory => None,
+                Carrier::Smoltcp => Some(RefCell::new(Loopback::new::<LANES>(seed))),
+            },
+        });
+        let sockets = core::array::from_fn(|lane| Socket {
+            network: Rc::clone(&network),
+            memory: Memory::default(),
+            lane: loopback::Lane::new(lane),
+        });
+        (network, sockets)
     }
 
     pub(crate) fn instant(&self) -> Instant {
         let micros = self.now.get().as_micros();
         Instant::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
     }
+
+    /// When something happens without the client.
+    pub(crate) fn next_timeout(&self, sockets: &[Socket]) -> Option<Duration> {
+        let now = self.now.get();
+        match &self.stack {
+            None => sockets.iter().filter_map(|s| s.memory.next_timeout()).min(),
+            Some(stack) => {
+                let stack = stack.borrow_mut().next_timeout(now, &mut self.mock.borrow_mut());
+                let lanes = sockets.iter().filter_map(|s| s.lane.next_timeout());
+                Some(lanes.chain(stack).min()?.max(now))
+            }
+        }
+    }
+
+    /// The server gives up all connections that it has kept long enough.
+    pub(crate) fn hang_up(&self, sockets: &mut [Socket]) {
+        match &self.stack {
+            None => sockets.iter_mut().for_each(|s| s.memory.hang_up()),
+            Some(stack) => stack
+                .borrow_mut()
+                .hang_up(self.now.get(), &mut self.mock.borrow_mut()),
+        }
+    }
 }
 
-/// The client's end of a connection in memory.
+/// A test that failed says what it takes to fail again.
+impl Drop for Network {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("this was over {VARIABLE}={}", Carrier::chosen().name());
+        }
+    }
+}
+
+/// The client's end of a connection.
 pub struct Socket {
     network: Rc<Network>,
-    connection: Option<Connection>,
-    /// The server has closed the connection of its own accord, and it can take nothing more.
-    hung_up: bool,
-}
-
-impl Socket {
-    pub(crate) fn new(network: Rc<Network>) -> Self {
-        Self {
-            network,
-            connection: None,
-            hung_up: false,
-        }
-    }
-
-    /// The server gives up a connection that it has kept long enough.
-    pub(crate) fn hang_up(&mut self) {
-        self.hung_up = self.connection.is_some();
-    }
-
-    pub(crate) fn next_timeout(&self) -> Option<Duration> {
-        self.connection.as_ref()?.next_timeout()
-    }
-
-    fn drop_connection(&mut self) {
-        self.hung_up = false;
-        if let Some(mut connection) = self.connection.take() {
-            let mut mock = self.network.mock.borrow_mut();
-            connection.closed(self.network.now.get(), &mut mock);
-        }
-    }
+    /// One of the two is used, as the network says.
+    memory: Memory,
+    lane: loopback::Lane,
 }
 
 impl drive::Socket for Socket {
-    fn connect(&mut self, route: &Route, _until: Option<Instant>) -> Event {
-        assert!(self.connection.is_none(), "connecting twice");
-        self.network.connects.set(self.network.connects.get() + 1);
-        *self.network.route.borrow_mut() = Some(route.clone());
-        if let Some(event) = self.network.connect.get() {
+    fn connect(&mut self, route: &Route, until: Option<Instant>) -> Event {
+        let network = &*self.network;
+        network.connects.set(network.connects.get() + 1);
+        *network.route.borrow_mut() = Some(route.clone());
+        if let Some(event) = network.connect.get() {
             return event;
         }
-        let now = self.network.now.get();
-        self.connection = Some(self.network.mock.borrow_mut().connect(now));
-        if self.network.second.get() && route.second.is_some() {
-            Event::ConnectedSecond
-        } else {
-            Event::Connected
+        match &network.stack {
+            None => self.memory.connect(network, route),
+            Some(stack) => self.lane.connect(network, &mut stack.borrow_mut(), route, until),
         }
     }
 
-    fn send(&mut self, bytes: &[u8], _until: Option<Instant>) -> Event {
-        let now = self.network.now.get();
-        let Some(connection) = &mut self.connection else {
-            return Event::Failed(Fault::Reset);
-        };
-        let n = bytes.len().min(self.network.piece.get());
-        if self.hung_up {
-            // The system takes them; that nobody reads them shows later.
-            return Event::Sent(n);
+    fn send(&mut self, bytes: &[u8], until: Option<Instant>) -> Event {
+        let network = &*self.network;
+        let bytes = &bytes[..bytes.len().min(network.piece.get())];
+        match &network.stack {
+            None => self.memory.send(network, bytes),
+            Some(stack) => {
+                let stack = &mut stack.borrow_mut();
+                self.lane.ask(network, stack, |socket| socket.send(bytes, until))
+            }
         }
-        let mut mock = self.network.mock.borrow_mut();
-        connection.receive(now, &mut mock, &bytes[..n]);
-        Event::Sent(n)
     }
 
-    fn receive(&mut self, window: &mut [u8], _until: Option<Instant>) -> Event {
+    fn receive(&mut self, window: &mut [u8], until: Option<Instant>) -> Event {
         assert!(!window.is_empty(), "room to receive into");
-        let now = self.network.now.get();
-        let Some(connection) = &mut self.connection else {
-            return Event::Failed(Fault::Reset);
-        };
-        if self.hung_up {
-            return Event::Eof;
-        }
-        if connection.next_timeout().is_some_and(|at| at <= now) {
-            connection.handle_timeout(now, &mut self.network.mock.borrow_mut());
-        }
-        match connection.transmit() {
-            Action::Send(bytes) => {
-                let n = bytes.len().min(window.len()).min(self.network.piece.get());
-                window[..n].copy_from_slice(&bytes[..n]);
-                connection.sent(n);
-                Event::Received(n)
+        let network = &*self.network;
+        let n = window.len().min(network.piece.get());
+        let window = &mut window[..n];
+        match &network.stack {
+            None => self.memory.receive(network, window),
+            Some(stack) => {
+                let stack = &mut stack.borrow_mut();
+                self.lane.ask(network, stack, |socket| socket.receive(window, until))
             }
-            Action::Close => Event::Eof,
-            Action::Reset => {
-                self.drop_connection();
-                Event::Failed(Fault::Reset)
-            }
-            Action::Idle => Event::Blocked,
         }
     }
 
     fn close(&mut self) -> Event {
-        self.drop_connection();
-        Event::Closed
+        let network = &*self.network;
+        match &network.stack {
+            None => self.memory.close(network),
+            Some(stack) => {
+                let stack = &mut stack.borrow_mut();
+                self.lane.ask(network, stack, |socket| socket.close())
+            }
+        }
     }
 
     fn check_idle(&mut self) -> Event {
-        match self.connection.as_ref().map(Connection::transmit) {
-            Some(_) if self.hung_up && self.network.looks.get() => Event::Eof,
-            Some(Action::Close) if self.network.looks.get() => Event::Eof,
-            Some(Action::Send(_)) if self.network.looks.get() => Event::Received(1),
-            _ => Event::Blocked,
+        let network = &*self.network;
+        match &network.stack {
+            _ if !network.looks.get() => Event::Blocked,
+            None => self.memory.check_idle(),
+            Some(stack) => self.lane.check_idle(network, &mut stack.borrow_mut()),
         }
     }
 }
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        self.drop_connection();
+        if self.network.stack.is_none() {
+            self.memory.close(&self.network);
+        }
     }
 }

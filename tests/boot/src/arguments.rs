@@ -74,8 +74,8 @@ pub(crate) struct BootArguments {
     pub(crate) timeout: Duration,
     /// The image: an ELF file with a PVH note
     pub(crate) image: Option<PathBuf>,
-    /// The kernel command line. Without one (and without --append) it asks for a few values and the tags; with
-    /// the profile mmds, for everything, from a link-local address. Options may stand among the words
+    /// The kernel command line. Without one (and without --append) it asks for the instance's id and region, its tags,
+    /// and then everything; with the profile mmds, for everything, from a link-local address. Options may stand among the words
     pub(crate) words: Vec<String>,
 }
 

@@ -112,9 +112,7 @@ fn command_line(arguments: &BootArguments) -> String {
     if arguments.profile == Profile::Mmds {
         return "ip=ll imds.walk=/latest".into();
     }
-    "imds.get=/latest/meta-data/instance-id imds.get=/latest/meta-data/placement/region \
-     imds.walk=/latest/meta-data/tags"
-        .into()
+    "imds.get=instance-id imds.get=placement/region imds.walk=tags/ imds.walk=/latest/".into()
 }
 
 /// Everything but the serial port, which was told already.

@@ -1,7 +1,10 @@
 //! A wire that loses, delays, doubles and swaps frames.
 
+use core::fmt::Write as _;
 use core::time::Duration;
 use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
 
 use imds_boot::{Ending, Flavour, Machine};
 use imds_mock::Tree;
@@ -26,7 +29,8 @@ fn twenty_nodes() -> Tree {
     })
 }
 
-/// 5 % of the frames lost, 10 % late, some swapped and some doubled.
+/// 5 % of the frames lost, 10 % late, some swapped and some doubled. `IMDS_BOOT_SEEDS` says how many
+/// boots, `IMDS_BOOT_REPORT` into which folder a report is to go.
 fn a_lossy_wire_gives_the_right_tree_or_a_named_error(flavour: Flavour) {
     let seeds = match std::env::var("IMDS_BOOT_SEEDS") {
         Ok(seeds) => seeds.parse().expect("a number of seeds"),
@@ -56,6 +60,7 @@ fn a_lossy_wire_gives_the_right_tree_or_a_named_error(flavour: Flavour) {
         if code == 0 {
             assert_eq!(leaves, whole, "seed {seed}: {outcome}");
         } else {
+            // No token in time, no connection, an answer cut short, time up.
             assert!([6, 7, 9, 13].contains(&code), "seed {seed}: {outcome}");
             assert!(
                 leaves.iter().all(|leaf| whole.contains(leaf)),
@@ -68,15 +73,21 @@ fn a_lossy_wire_gives_the_right_tree_or_a_named_error(flavour: Flavour) {
         slowest = slowest.max(outcome.wall);
         total += outcome.wall;
     }
-    println!("| build | boots | ending | |");
+    let mut report = String::new();
     for (ending, count) in &endings {
-        println!("| {flavour} | {count} of {seeds} | {ending} | |");
+        let _ = writeln!(report, "{count:4} of {seeds} boots ended with {ending}");
     }
-    println!(
-        "slowest {} ms, all {} ms",
+    let _ = writeln!(
+        report,
+        "slowest boot {} ms, mean {} ms",
         slowest.as_millis(),
-        total.as_millis()
+        total.as_millis() / u128::from(seeds.max(1))
     );
+    print!("{report}");
+    if let Some(folder) = std::env::var_os("IMDS_BOOT_REPORT") {
+        let path = Path::new(&folder).join(format!("lossy-{flavour}.out"));
+        fs::write(&path, report).expect("a report that can be written");
+    }
     let right = endings.get("exit=0 cause=ok").copied().unwrap_or(0);
     assert!(u64::from(right) * 10 >= seeds * 8, "{endings:?}");
 }
