@@ -152,7 +152,10 @@ impl<'s> On<'_, '_, 's> {
         let Host::Ip(ip) = *endpoint.host() else {
             return Err(Refusal::Fault(Fault::NameNotFound));
         };
-        let remote = address(ip).ok_or(Refusal::Fault(Fault::Unreachable))?;
+        let remote = address(ip)
+            // Of which smoltcp would ask the way by an assertion.
+            .filter(|remote| !remote.is_unspecified())
+            .ok_or(Refusal::Fault(Fault::Unreachable))?;
         let source = self.source(endpoint, remote).map_err(Refusal::Fault)?;
         let port = self.port().map_err(|again| {
             self.wait_until(again);

@@ -130,6 +130,27 @@ fn without_an_address_or_a_route_the_error_comes_at_once() {
     assert_reads(&mut guest);
 }
 
+/// smoltcp's choice of a source address has an assertion against it.
+#[test]
+fn an_unspecified_address_is_unreachable() {
+    for url in ["http://[::]", "http://0.0.0.0"] {
+        let mut config = config();
+        config.target = Target::One(Endpoint::parse(url).expect("an endpoint"));
+        config.attempts = 1;
+        let mut guest = stranger(Options::new(), config);
+        guest.take_address(ADDRESS6, 64);
+        guest.settle_in();
+        let routes = guest.iface.routes_mut();
+        let router = imds_peer::ROUTER6;
+        routes.add_default_ipv6_route(router).expect("room");
+        assert_eq!(
+            guest.get(ID),
+            Err(Error::Transport(Phase::Connect, Fault::Unreachable)),
+            "{url}"
+        );
+    }
+}
+
 #[test]
 fn nothing_is_sent_from_a_link_local_address() {
     let mut guest = stranger(Options::new(), config());
