@@ -39,7 +39,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn read(device: &str, address: &str, path: &str) -> Result<ExitCode, Box<dyn std::error::Error>> {
+fn read(device: &str, address: &str, path: &str) -> Result<ExitCode, Box<dyn core::error::Error>> {
     let started = Clock::now();
     let now = || Instant::from_micros(i64::try_from(started.elapsed().as_micros()).unwrap_or(0));
     let address: IpCidr = address

@@ -149,14 +149,7 @@ impl<'s> On<'_, '_, 's> {
 
     /// Begins to connect, unless it is known at once that it cannot be.
     fn start(&mut self, endpoint: &Endpoint) -> Result<(), Refusal> {
-        let Host::Ip(ip) = *endpoint.host() else {
-            return Err(Refusal::Fault(Fault::NameNotFound));
-        };
-        let remote = address(ip)
-            // Of which smoltcp would ask the way by an assertion.
-            .filter(|remote| !remote.is_unspecified())
-            .ok_or(Refusal::Fault(Fault::Unreachable))?;
-        let source = self.source(endpoint, remote).map_err(Refusal::Fault)?;
+        let (remote, source) = self.way(endpoint).map_err(Refusal::Fault)?;
         let port = self.port().map_err(|again| {
             self.wait_until(again);
             Refusal::NoPort
@@ -184,8 +177,15 @@ impl<'s> On<'_, '_, 's> {
         })
     }
 
-    /// The address to send from.
-    fn source(&mut self, endpoint: &Endpoint, remote: IpAddress) -> Result<IpAddress, Fault> {
+    /// The address to send to, and the one to send from.
+    fn way(&mut self, endpoint: &Endpoint) -> Result<(IpAddress, IpAddress), Fault> {
+        let Host::Ip(ip) = *endpoint.host() else {
+            return Err(Fault::NameNotFound);
+        };
+        let remote = address(ip)
+            // smoltcp's choice of a source has an assertion against it.
+            .filter(|remote| !remote.is_unspecified())
+            .ok_or(Fault::Unreachable)?;
         let iface = &mut *self.stack.iface;
         let now = self.stack.now;
         let near = |cidr: &IpCidr| cidr.contains_addr(&remote);
@@ -205,14 +205,11 @@ impl<'s> On<'_, '_, 's> {
             // Without an address of its own the stack names the loopback's.
             .filter(|source| iface.has_ip_addr(*source))
             .ok_or(Fault::Unreachable)?;
-        if usable(best) {
-            return Ok(best);
-        }
-        iface
-            .ip_addrs()
-            .iter()
-            .map(|cidr| cidr.address())
-            .find(|source| source.version() == remote.version() && usable(*source))
+        let others = iface.ip_addrs().iter().map(|cidr| cidr.address());
+        core::iter::once(best)
+            .chain(others.filter(|source| source.version() == remote.version()))
+            .find(|source| usable(*source))
+            .map(|source| (remote, source))
             .ok_or(Fault::LinkLocalSource)
     }
 
@@ -289,16 +286,18 @@ impl drive::Socket for On<'_, '_, '_> {
                     Event::Connected
                 }
             }
-            State::SynSent | State::SynReceived if second || route.second.is_none() => {
-                Event::Blocked
-            }
+            State::SynSent | State::SynReceived if second => Event::Blocked,
             // One socket cannot connect twice at once: each endpoint gets half of the time. (Less
             // than a second would not do for the second one: for so long this stack lets a socket
             // rest whose first endpoint's neighbour could not be found.)
             State::SynSent | State::SynReceived => {
-                let Some(until) = until else {
+                let (Some(other), Some(until)) = (&route.second, until) else {
                     return Event::Blocked;
                 };
+                // One to which there is no way takes no time from the first.
+                if self.way(other).is_err() {
+                    return Event::Blocked;
+                }
                 let all = time::stack(until).max(since) - since;
                 let turn = since + Duration::from_micros(all.total_micros() / 2);
                 if self.stack.now < turn {

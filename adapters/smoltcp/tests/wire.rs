@@ -116,6 +116,18 @@ fn a_second_address_gets_its_time_when_the_first_is_silent() {
     }
 }
 
+/// The first frame is lost, and smoltcp repeats it after a second: more than half of the time.
+#[test]
+fn a_second_address_without_a_way_takes_no_time_from_the_first() {
+    let mut config = auto();
+    config.attempts = 1;
+    config.timeouts.connect = Duration::from_millis(1500);
+    let mut guest = stranger(Options::new(), config);
+    guest.settle_in();
+    guest.lost_until = Duration::from_millis(900);
+    assert_reads(&mut guest);
+}
+
 #[test]
 fn without_an_address_or_a_route_the_error_comes_at_once() {
     let unreachable = Error::Transport(Phase::Connect, Fault::Unreachable);

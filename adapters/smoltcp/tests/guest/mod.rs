@@ -43,6 +43,8 @@ pub(crate) struct Guest<const LANES: usize> {
     card: Device,
     /// The wire is cut: no frame leaves or arrives.
     pub(crate) cut: bool,
+    /// Frames sent before this are lost.
+    pub(crate) lost_until: Duration,
     /// IPv4 packets do not arrive. Address resolution works.
     pub(crate) ipv4_is_lost: bool,
     /// Local ports of the connections that were begun, in their order.
@@ -68,6 +70,7 @@ impl<const LANES: usize> Guest<LANES> {
             sockets,
             card,
             cut: false,
+            lost_until: Duration::ZERO,
             ipv4_is_lost: false,
             dialled: Vec::new(),
         }
@@ -114,7 +117,8 @@ impl<const LANES: usize> Guest<LANES> {
                 self.dialled.extend(port_of_syn(&frame));
                 let is_ipv4 =
                     EthernetFrame::new_unchecked(&frame).ethertype() == EthernetProtocol::Ipv4;
-                let is_lost = self.cut || (self.ipv4_is_lost && is_ipv4);
+                let is_lost =
+                    self.cut || self.now < self.lost_until || (self.ipv4_is_lost && is_ipv4);
                 if !is_lost {
                     self.link.handle_frame(self.now, &frame);
                 }
