@@ -228,6 +228,7 @@ impl<const LANES: usize, const WINDOW: usize, const ARENA: usize> Client<LANES, 
     /// # Panics
     /// If there is no such lane.
     pub fn poll(&mut self, now: Instant, lane: usize) -> Want<'_> {
+        let has_floor = self.has_floor(lane);
         let told = &mut self.told[lane];
         let lane = &mut self.lanes[lane];
         while self.session.serve(now, lane) && lane.poll().is_none() {}
@@ -237,8 +238,20 @@ impl<const LANES: usize, const WINDOW: usize, const ARENA: usize> Client<LANES, 
         *told = self.done.map(|(op, _)| op);
         match self.done {
             Some((op, result)) => Want::Done(op, result),
-            None => lane.poll().unwrap_or(Want::Idle),
+            None => match lane.poll() {
+                None => Want::Idle,
+                Some(Want::Leaf(_) | Want::Missing(_)) if !has_floor => Want::Idle,
+                Some(want) => want,
+            },
         }
+    }
+
+    /// May this lane offer a leaf or report a node? Not between the first and the last chunk of
+    /// another lane's leaf: who takes them may have room for one. (If that leaf breaks it begins
+    /// anew, so the floor is free then.)
+    pub(crate) fn has_floor(&self, lane: usize) -> bool {
+        let mut lanes = self.lanes.iter().enumerate();
+        lanes.all(|(other, state)| other == lane || !state.is_mid_leaf())
     }
 
     /// Where lane number `lane` is to put received bytes.

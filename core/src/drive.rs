@@ -71,6 +71,10 @@ impl<S: Socket, const LANES: usize> Sockets for [S; LANES] {
 }
 
 /// Takes what operations bring. `false`: not now, offer it again.
+///
+/// A [`Client`] offers nothing else between the first and the last chunk of a value, whatever
+/// its lanes and operations; if an answer breaks the value begins anew later, at offset 0. Of
+/// drivers that share a session each keeps this up for its lane alone.
 pub trait Sink {
     /// A chunk of a value.
     fn leaf(&mut self, leaf: &Leaf<'_>) -> bool;
@@ -199,6 +203,22 @@ pub fn pump<B: Buffer>(
     Ok(moved)
 }
 
+/// A sink that takes nothing while another lane has the floor.
+struct Floor<'s, S> {
+    is_free: bool,
+    sink: &'s mut S,
+}
+
+impl<S: Sink> Sink for Floor<'_, S> {
+    fn leaf(&mut self, leaf: &Leaf<'_>) -> bool {
+        self.is_free && self.sink.leaf(leaf)
+    }
+
+    fn missing(&mut self, missing: &Missing<'_>) -> bool {
+        self.is_free && self.sink.missing(missing)
+    }
+}
+
 impl<const LANES: usize, const WINDOW: usize, const ARENA: usize> Client<LANES, WINDOW, ARENA> {
     /// Drives all lanes until none can do more. What ended meanwhile is told by
     /// [`next_done`](Self::next_done).
@@ -213,9 +233,14 @@ impl<const LANES: usize, const WINDOW: usize, const ARENA: usize> Client<LANES, 
     ) -> Result<(), Misuse> {
         loop {
             let mut moved = false;
-            for (number, lane) in self.lanes.iter_mut().enumerate() {
+            for number in 0..LANES {
+                let mut sink = Floor {
+                    is_free: self.has_floor(number),
+                    sink,
+                };
+                let lane = &mut self.lanes[number];
                 let mut socket = sockets.socket(number);
-                moved |= pump(|| now, &mut self.session, lane, &mut socket, sink)?;
+                moved |= pump(|| now, &mut self.session, lane, &mut socket, &mut sink)?;
             }
             if !moved && !self.session.take_changed() {
                 return Ok(());

@@ -7,7 +7,8 @@ use crate::drive::Sink;
 use crate::path::MAX_PATH;
 use crate::walk::Why;
 
-/// A [`Sink`] that puts one node together at a time and hands it out whole. While one waits to
+/// A [`Sink`] for a [`Client`](crate::Client) that puts one node together at a time and hands it
+/// out whole. While one waits to
 /// be [taken](Self::taken) it takes nothing more, so a slow reader slows the client down and
 /// loses nothing.
 ///
@@ -138,8 +139,7 @@ impl Sink for Gather<'_> {
         if self.node().is_some() {
             return false;
         }
-        // A value that begins anew voids what came before, and so does another operation's: the
-        // one that was open has been cancelled.
+        // A value that begins voids one that has begun: that one broke, or was cancelled.
         if leaf.offset == 0 {
             self.begin(leaf.path, State::Open);
         }

@@ -45,8 +45,9 @@ inside() {
         expect "over a TAP device, $family" i-0123456789abcdef0 \
             "$(timeout 60 "$target/debug/examples/tap" tap0 "$address")"
     done
-    expect "a value that is not there" "" \
-        "$(timeout 60 "$target/debug/examples/tap" tap0 169.254.7.7/16 /latest/meta-data/no-such)"
+    local code=0
+    timeout 60 "$target/debug/examples/tap" tap0 169.254.7.7/16 /latest/meta-data/no-such || code=$?
+    expect "a value that is not there" 3 "$code"
 }
 
 if [[ ${1:-} == inside ]]; then

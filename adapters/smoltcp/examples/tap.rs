@@ -12,8 +12,8 @@ use std::os::fd::AsRawFd as _;
 use std::process::ExitCode;
 use std::time::Instant as Clock;
 
-use imds_core::Endpoint;
 use imds_core::config::Target;
+use imds_core::{Cause, Endpoint, Reply};
 use imds_smoltcp::{Buffers, Client, Config, Gather, Node};
 use smoltcp::iface::{Interface, SocketSet};
 use smoltcp::phy::{Medium, TunTapInterface, wait};
@@ -75,7 +75,11 @@ fn read(device: &str, address: &str, path: &str) -> Result<ExitCode, Box<dyn cor
             gather.taken();
         } else if let Some((_, result)) = client.next_done() {
             return match result {
-                Ok(_) => Ok(ExitCode::SUCCESS),
+                Ok(Reply::Absent) => {
+                    eprintln!("tap: there is no {path}");
+                    Ok(ExitCode::from(Cause::Absent.exit_code()))
+                }
+                Ok(Reply::Found | Reply::Walked(_)) => Ok(ExitCode::SUCCESS),
                 Err(error) => {
                     eprintln!("tap: {error}");
                     Ok(ExitCode::from(error.cause().exit_code()))

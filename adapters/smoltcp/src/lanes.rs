@@ -12,7 +12,8 @@ use smoltcp::wire::{IpAddress, IpCidr, IpEndpoint, IpListenEndpoint};
 use crate::ports::Ports;
 use crate::time;
 
-/// How long an orderly close may take before the connection is reset.
+/// How long an orderly close may take before the connection is reset, and then how long the reset
+/// may take to be sent.
 const CLOSING: Duration = Duration::from_millis(250);
 
 /// One TCP socket for each lane, and what is remembered of them.
@@ -370,13 +371,14 @@ impl drive::Socket for On<'_, '_, '_> {
             self.stack.common.ports.release(local.port, now);
         }
         let state = self.tcp().state();
-        let over = state == State::TimeWait || (state == State::Closed && local.is_none());
-        if !over && now < since + CLOSING {
+        let is_over = state == State::TimeWait || (state == State::Closed && local.is_none());
+        if !is_over && now < since + CLOSING {
             return self.wait_until(since + CLOSING);
         }
-        if !over && now < since + CLOSING + CLOSING {
+        if !is_over && state != State::Closed {
             self.tcp().abort();
-            return self.wait_until(since + CLOSING + CLOSING);
+            self.lane().phase = Phase::Closing { since: now };
+            return self.wait_until(now + CLOSING);
         }
         // If not even a reset could be sent, the peer is not to be reached: it will find out.
         self.lane().phase = Phase::Free;

@@ -67,9 +67,15 @@ impl Ports {
 
     /// The connection from this port has ended: from now on the server remembers it.
     pub(crate) const fn release(&mut self, port: u16, now: Instant) {
-        if let Some(at) = port.checked_sub(FIRST) {
-            let at = (at + COUNT - self.start) % COUNT;
-            self.used[(at / BLOCK) as usize] = Some(now);
+        let Some(at) = port.checked_sub(FIRST) else {
+            return;
+        };
+        let at = (at + COUNT - self.start) % COUNT;
+        let block = at / BLOCK;
+        self.used[block as usize] = Some(now);
+        // Ahead in the block in use, which is not looked at again: the rest of it is left out.
+        if block == self.next / BLOCK && at >= self.next && !self.next.is_multiple_of(BLOCK) {
+            self.next = (block + 1) * BLOCK % COUNT;
         }
     }
 }
@@ -123,6 +129,24 @@ mod tests {
         let again = end + TIME_WAIT;
         assert_eq!(ports.take(Instant::from_secs(101), |_| false), Err(again));
         assert_eq!(ports.take(again, |_| false), Ok(first));
+    }
+
+    /// A connection that was kept for a whole lap, and ends when its port is about to come.
+    #[test]
+    fn a_port_that_is_about_to_come_rests_too() {
+        let mut ports = Ports::new(7);
+        let kept = lap(&mut ports, Instant::ZERO)[1];
+        let mut now = Instant::from_secs(100);
+        ports.take(now, |_| false).expect("the port before it");
+        ports.release(kept, now);
+        let end = now;
+        for _ in 0..2 * u32::from(COUNT) {
+            now += Duration::from_micros(1);
+            match ports.take(now, |_| false) {
+                Ok(port) => assert!(port != kept || now >= end + TIME_WAIT, "{now}"),
+                Err(again) => now = again,
+            }
+        }
     }
 
     #[test]

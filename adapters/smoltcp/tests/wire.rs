@@ -7,7 +7,7 @@ use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
 use imds_core::config::Target;
-use imds_core::{Cause, Config, Endpoint, Error, Fault, Misuse, Phase, Reason};
+use imds_core::{Cause, Config, Endpoint, Error, Fault, Gather, Misuse, Node, Phase, Reason};
 use imds_mock::{Fault as Trouble, Mock, Profile};
 use imds_peer::{Network, Options, PREFIX, Presence, ROUTER, Wire};
 use imds_smoltcp::{Buffers, Client};
@@ -83,6 +83,32 @@ fn a_value_many_times_as_long_as_the_buffers() {
         let mut guest = guest::<1>(ec2().fault(trouble));
         assert_eq!(guest.get(ID).expect("a value"), Some(value));
     }
+}
+
+/// One piece of memory is enough for any number of operations.
+#[test]
+fn values_of_two_operations_are_not_mixed() {
+    let other = "/latest/meta-data/ami-id";
+    let long = |path, byte| Trouble::on("GET", path).body(vec![byte; 60_000]);
+    let mock = ec2().fault(long(ID, b'a')).fault(long(other, b'b'));
+    let mut guest = guest::<2>(mock);
+    let ops = [ID, other].map(|path| guest.client.get(guest.instant(), path).expect("room"));
+    let mut memory = vec![0; 60_000];
+    let mut gather = Gather::new(&mut memory);
+    let mut values = BTreeMap::new();
+    for _ in 0..10_000 {
+        guest.settle(&mut gather);
+        if let Some(Node::Leaf { op, value, .. }) = gather.node() {
+            assert!(value.iter().all(|byte| *byte == value[0]));
+            values.insert(value[0], (op, value.len()));
+            gather.taken();
+        }
+        if guest.client.next_done().is_some() && values.len() == 2 {
+            break;
+        }
+    }
+    let expected = BTreeMap::from([(b'a', (ops[0], 60_000)), (b'b', (ops[1], 60_000))]);
+    assert!(values == expected);
 }
 
 #[test]

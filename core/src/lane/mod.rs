@@ -293,6 +293,11 @@ impl<B: Buffer> Lane<B> {
         matches!(self.state, State::Offering { .. }) && !self.cleared
     }
 
+    /// Were chunks of a value taken, and is there more of it to come?
+    pub(crate) fn is_mid_leaf(&self) -> bool {
+        matches!(self.state, State::Receiving | State::Offering { .. }) && self.offset > 0
+    }
+
     /// Is the exchange, or the node that the lane keeps, this operation's?
     pub fn serves(&self, op: OpId) -> bool {
         self.op() == Some(op) || self.node.as_ref().is_some_and(|node| node.op == op)
