@@ -90,6 +90,14 @@ pub fn is_category(name: &str) -> bool {
     matches!(name, "meta-data" | "dynamic" | "user-data")
 }
 
+/// Says whether a path can be asked for, before anything is begun.
+///
+/// # Errors
+/// Why it cannot.
+pub fn validate(text: &str) -> Result<(), PathError> {
+    check(text).map(drop)
+}
+
 /// Checks a path that a caller wrote.
 pub(crate) fn check(text: &str) -> Result<Path, PathError> {
     let path = Path::try_from(text).map_err(|_| PathError::TooLong)?;

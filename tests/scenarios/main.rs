@@ -1,5 +1,6 @@
 //! Scenarios: the client against the mock, in sentences.
 
+mod carriers;
 mod chaos;
 mod classify;
 mod common;

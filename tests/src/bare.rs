@@ -8,7 +8,7 @@ use imds_core::drive::{Sink as _, Socket as _, pump};
 use imds_core::{Config, Error, Event, Instant, Lane, OpId, Reply, Session, Want};
 use imds_mock::Mock;
 
-use crate::{Gathered, Network, Socket, law};
+use crate::{Carrier, Gathered, Network, Socket, law};
 
 /// Operations that there is room for.
 const OPS: usize = 8;
@@ -33,7 +33,7 @@ impl<const LANES: usize, const WALKS: usize> Bare<LANES, WALKS> {
     /// A world at time zero, with windows of 4 KiB and arenas of 8 KiB.
     pub fn new(mock: Mock, config: Config) -> Self {
         assert!(!config.allow_v1, "here every read must carry a token");
-        let (network, sockets) = Network::new(mock, config.seed);
+        let (network, sockets) = Network::new(Carrier::chosen(), mock, config.seed);
         Self {
             session: Session::new(config, core::array::from_fn(|_| vec![0; 8192])),
             lanes: core::array::from_fn(|id| {

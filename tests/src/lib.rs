@@ -1,5 +1,7 @@
 //! A world in memory: the client of `imds-core`, the mock, and a clock that only moves when
-//! nothing else can.
+//! nothing else can. What one writes the other has at once; with `IMDS_NETWORK=smoltcp` in the
+//! environment there is TCP between the two, by `imds-smoltcp` and a loopback, and all else is
+//! the same.
 
 mod bare;
 mod law;
@@ -49,9 +51,14 @@ pub struct World<const LANES: usize = 1, const WINDOW: usize = 4096, const ARENA
 }
 
 impl<const LANES: usize, const WINDOW: usize, const ARENA: usize> World<LANES, WINDOW, ARENA> {
-    /// A world at time zero.
+    /// A world at time zero. The environment says what carries its bytes.
     pub fn new(mock: Mock, config: Config) -> Self {
-        let (network, sockets) = Network::new(mock, config.seed);
+        Self::over(Carrier::chosen(), mock, config)
+    }
+
+    /// A world at time zero whose bytes are carried by this, whatever the environment says.
+    pub fn over(carrier: Carrier, mock: Mock, config: Config) -> Self {
+        let (network, sockets) = Network::new(carrier, mock, config.seed);
         Self {
             v1: config.allow_v1,
             client: Box::new(Client::new(config)),
@@ -69,7 +76,7 @@ impl<const LANES: usize, const WINDOW: usize, const ARENA: usize> World<LANES, W
 
     /// Lets time pass with nothing happening.
     pub fn pass(&self, time: Duration) {
-        self.network.now.set(self.network.now.get() + time);
+        self.network.pass(time);
     }
 
     /// The server closes every connection that it keeps.

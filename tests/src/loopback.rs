@@ -9,7 +9,7 @@ use imds_core::{Endpoint, Event, Route};
 use imds_mock::Mock;
 use imds_smoltcp::{Lanes, Stack};
 use smoltcp::iface::{Config, Interface, PollIngressSingleResult, PollResult, SocketSet};
-use smoltcp::phy::{Medium, self};
+use smoltcp::phy::{self, Medium};
 use smoltcp::socket::tcp;
 use smoltcp::time::Instant;
 use smoltcp::wire::{HardwareAddress, IpCidr, IpEndpoint};
@@ -22,8 +22,14 @@ use crate::server::Server;
 const ADDRESSES: [(IpAddr, u8); 4] = [
     (IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1)), 8),
     (IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254)), 32),
-    (IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 1)), 64),
-    (IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)), 128),
+    (
+        IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 1)),
+        64,
+    ),
+    (
+        IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
+        128,
+    ),
 ];
 
 /// Buffers as small as an image would have: no answer of some length fits.
@@ -99,12 +105,15 @@ impl Loopback {
             return Some(now);
         }
         let stack = self.interface.poll_at(instant(now), &self.sockets);
-        let next = stack.map(duration).into_iter().chain(self.server.next_timeout());
+        let next = stack
+            .map(duration)
+            .into_iter()
+            .chain(self.server.next_timeout());
         Some(next.min()?.max(now))
     }
 
     /// Moves packets and the server until all are at rest. False: they were.
-    fn settle(&mut self, now: Duration, mock: &mut Mock) -> bool {
+    pub(crate) fn settle(&mut self, now: Duration, mock: &mut Mock) -> bool {
         for steps in 0..1_000_000 {
             if !self.step(now, mock) {
                 return steps > 0;
@@ -127,7 +136,6 @@ impl Loopback {
 }
 
 /// A lane's socket on the stack.
-#[derive(Default)]
 pub(crate) struct Lane {
     number: usize,
     /// When it wants to be asked again.
@@ -135,11 +143,11 @@ pub(crate) struct Lane {
 }
 
 impl Lane {
-    pub(crate) fn new(number: usize) -> Self {
+    pub(crate) const fn new(number: usize) -> Self {
         Self { number, wake: None }
     }
 
-    pub(crate) fn next_timeout(&self) -> Option<Duration> {
+    pub(crate) const fn next_timeout(&self) -> Option<Duration> {
         self.wake
     }
 
@@ -150,11 +158,10 @@ impl Lane {
         route: &Route,
         until: Option<imds_core::Instant>,
     ) -> Event {
-        let second = route.second.iter();
-        let served: Vec<_> = match network.second.get() && route.second.is_some() {
-            true => second.filter_map(endpoint).collect(),
-            false => second.chain([&route.first]).filter_map(endpoint).collect(),
-        };
+        // The other address then refuses.
+        let first = !network.second.get() || route.second.is_none();
+        let served = first.then_some(&route.first).into_iter();
+        let served: Vec<_> = served.chain(&route.second).filter_map(endpoint).collect();
         stack.server.listen_at(served, &mut stack.sockets);
         self.ask(network, stack, |socket| socket.connect(route, until))
     }
@@ -173,10 +180,12 @@ impl Lane {
     ) -> Event {
         let now = network.now.get();
         loop {
-            let (interface, sockets) = (&mut stack.interface, &mut stack.sockets);
-            let mut lanes = stack.lanes.on(instant(now), interface, sockets);
-            let event = ask(&mut lanes.socket(self.number));
-            drop(lanes);
+            let event = {
+                let (interface, sockets) = (&mut stack.interface, &mut stack.sockets);
+                let mut lanes = stack.lanes.on(instant(now), interface, sockets);
+                ask(&mut lanes.socket(self.number))
+            };
+            // Of this lane alone: to be put on the stack makes the lanes forget it.
             self.wake = stack.lanes.poll_at().map(duration);
             if event != Event::Blocked || !stack.step(now, &mut network.mock.borrow_mut()) {
                 return event;

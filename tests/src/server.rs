@@ -40,8 +40,12 @@ impl Server {
     pub(crate) fn listen_at(&mut self, endpoints: Vec<IpEndpoint>, sockets: &mut SocketSet<'_>) {
         if self.endpoints != endpoints {
             self.endpoints = endpoints;
+            // Whoever is in the middle of a handshake goes on.
             self.slots.retain(|slot| match slot.stage {
-                Stage::Listening(at) if !self.endpoints.contains(&at) => {
+                Stage::Listening(at)
+                    if !self.endpoints.contains(&at)
+                        && sockets.get::<Socket<'_>>(slot.handle).state() == State::Listen =>
+                {
                     sockets.remove(slot.handle);
                     false
                 }
@@ -94,12 +98,7 @@ impl Server {
     }
 
     /// Closes every connection that it serves.
-    pub(crate) fn hang_up(
-        &mut self,
-        now: Duration,
-        sockets: &mut SocketSet<'_>,
-        mock: &mut Mock,
-    ) {
+    pub(crate) fn hang_up(&mut self, now: Duration, sockets: &mut SocketSet<'_>, mock: &mut Mock) {
         for slot in &mut self.slots {
             if let Stage::Serving { connection, .. } = &mut slot.stage {
                 connection.closed(now, mock);

@@ -33,10 +33,15 @@ impl Carrier {
         static CHOSEN: OnceLock<Carrier> = OnceLock::new();
         *CHOSEN.get_or_init(|| match std::env::var_os(VARIABLE) {
             None => Self::Memory,
-            Some(name) if name == Self::Memory.name() => Self::Memory,
-            Some(name) if name == Self::Smoltcp.name() => Self::Smoltcp,
-            Some(name) => panic!("{VARIABLE} is memory or smoltcp, not {name:?}"),
+            Some(name) => Self::named(&name.to_string_lossy())
+                .unwrap_or_else(|| panic!("{VARIABLE} is memory or smoltcp, not {name:?}")),
         })
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        [Self::Memory, Self::Smoltcp]
+            .into_iter()
+            .find(|carrier| carrier.name() == name)
     }
 
     const fn name(self) -> &'static str {
@@ -65,6 +70,7 @@ pub struct Network {
     pub route: RefCell<Option<Route>>,
     /// A kept connection is looked at before it is used again.
     pub looks: Cell<bool>,
+    carrier: Carrier,
     /// None: in memory.
     stack: Option<RefCell<Loopback>>,
 }
@@ -72,7 +78,11 @@ pub struct Network {
 impl Network {
     /// One that moves bytes at once and in pieces of any size, and the sockets on it. Local ports
     /// begin where the seed says, if there are any.
-    pub(crate) fn new<const LANES: usize>(mock: Mock, seed: u64) -> (Rc<Self>, [Socket; LANES]) {
+    pub(crate) fn new<const LANES: usize>(
+        carrier: Carrier,
+        mock: Mock,
+        seed: u64,
+    ) -> (Rc<Self>, [Socket; LANES]) {
         let network = Rc::new(Self {
             mock: RefCell::new(mock),
             now: Cell::new(Duration::ZERO),
@@ -82,7 +92,8 @@ impl Network {
             connects: Cell::new(0),
             route: RefCell::new(None),
             looks: Cell::new(true),
-            stack: match Carrier::chosen() {
+            carrier,
+            stack: match carrier {
                 Carrier::Memory => None,
                 Carrier::Smoltcp => Some(RefCell::new(Loopback::new::<LANES>(seed))),
             },
@@ -100,13 +111,24 @@ impl Network {
         Instant::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
     }
 
+    /// Lets time pass. What is under way arrives before that, because it needs none.
+    pub(crate) fn pass(&self, time: Duration) {
+        let now = self.now.get();
+        if let Some(stack) = &self.stack {
+            stack.borrow_mut().settle(now, &mut self.mock.borrow_mut());
+        }
+        self.now.set(now + time);
+    }
+
     /// When something happens without the client.
     pub(crate) fn next_timeout(&self, sockets: &[Socket]) -> Option<Duration> {
         let now = self.now.get();
         match &self.stack {
             None => sockets.iter().filter_map(|s| s.memory.next_timeout()).min(),
             Some(stack) => {
-                let stack = stack.borrow_mut().next_timeout(now, &mut self.mock.borrow_mut());
+                let stack = stack
+                    .borrow_mut()
+                    .next_timeout(now, &mut self.mock.borrow_mut());
                 let lanes = sockets.iter().filter_map(|s| s.lane.next_timeout());
                 Some(lanes.chain(stack).min()?.max(now))
             }
@@ -128,7 +150,7 @@ impl Network {
 impl Drop for Network {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("this was over {VARIABLE}={}", Carrier::chosen().name());
+            eprintln!("this was over {VARIABLE}={}", self.carrier.name());
         }
     }
 }
@@ -151,7 +173,9 @@ impl drive::Socket for Socket {
         }
         match &network.stack {
             None => self.memory.connect(network, route),
-            Some(stack) => self.lane.connect(network, &mut stack.borrow_mut(), route, until),
+            Some(stack) => self
+                .lane
+                .connect(network, &mut stack.borrow_mut(), route, until),
         }
     }
 
@@ -162,7 +186,8 @@ impl drive::Socket for Socket {
             None => self.memory.send(network, bytes),
             Some(stack) => {
                 let stack = &mut stack.borrow_mut();
-                self.lane.ask(network, stack, |socket| socket.send(bytes, until))
+                self.lane
+                    .ask(network, stack, |socket| socket.send(bytes, until))
             }
         }
     }
@@ -176,7 +201,8 @@ impl drive::Socket for Socket {
             None => self.memory.receive(network, window),
             Some(stack) => {
                 let stack = &mut stack.borrow_mut();
-                self.lane.ask(network, stack, |socket| socket.receive(window, until))
+                self.lane
+                    .ask(network, stack, |socket| socket.receive(window, until))
             }
         }
     }

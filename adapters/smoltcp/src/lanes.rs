@@ -372,7 +372,9 @@ impl drive::Socket for On<'_, '_, '_> {
         }
         let state = self.tcp().state();
         let is_over = state == State::TimeWait || (state == State::Closed && local.is_none());
-        if !is_over && now < since + CLOSING {
+        // It knows that we have closed, and nobody will read what it may still have to say.
+        let is_told = state == State::FinWait2;
+        if !is_over && !is_told && now < since + CLOSING {
             return self.wait_until(since + CLOSING);
         }
         if !is_over && state != State::Closed {

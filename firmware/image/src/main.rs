@@ -59,12 +59,18 @@ fn run(machine: &Machine) -> Result<u8, u8> {
         defmt::Display2Format(&found.place),
         found.count as u64
     );
-    let seed = machine.seed();
+    let (clock, seed) = (machine.clock, machine.seed());
+    defmt::info!(
+        "clock {=u64} Hz by the {}, seed from the {}",
+        clock.frequency(),
+        clock.source(),
+        seed.source
+    );
     match options.lanes {
-        1 => read::<1>(&options, found.nic, machine.clock, seed.value),
-        2 => read::<2>(&options, found.nic, machine.clock, seed.value),
-        3 => read::<3>(&options, found.nic, machine.clock, seed.value),
-        _ => read::<MAX_LANES>(&options, found.nic, machine.clock, seed.value),
+        1 => read::<1>(&options, found.nic, clock, seed.value),
+        2 => read::<2>(&options, found.nic, clock, seed.value),
+        3 => read::<3>(&options, found.nic, clock, seed.value),
+        _ => read::<MAX_LANES>(&options, found.nic, clock, seed.value),
     }
 }
 
@@ -85,7 +91,7 @@ fn read<const LANES: usize>(
     let config = options.config(seed, LONGEST);
     let mut network = Network::new(nic, clock, config.seed);
     network
-        .bring_up(&options.addresses, &mut sockets)
+        .bring_up(options, &mut sockets)
         .map_err(|error| fail(Cause::Unreachable, error))?;
     let mut client = Client::<LANES, 2048, 1024>::new(config, handles)
         .map_err(|misuse| fail(Cause::Usage, misuse))?;
@@ -101,7 +107,10 @@ fn read<const LANES: usize>(
             Job::Get(_) => client.get(network.now(), &path),
             Job::Walk(_) => client.walk(network.now(), &path, walk::Options::default()),
         };
-        started.map_err(|misuse| fail(Cause::Usage, misuse))?;
+        if let Err(misuse) = started {
+            printer.failure(Cause::Usage, &path, misuse);
+            continue;
+        }
         loop {
             network.poll(&mut sockets);
             let delay = client.poll(network.now(), &mut network.iface, &mut sockets, &mut gather);
@@ -166,7 +175,7 @@ impl Values {
 
     fn count(&mut self, node: &Node<'_>) {
         if let Node::Leaf { .. } = node {
-            self.last = self.clock.now();
+            self.last = self.clock.since_power_on();
             self.first.get_or_insert(self.last);
             self.count += 1;
         }

@@ -3,7 +3,7 @@
 use core::fmt;
 use core::net::IpAddr;
 
-use imds_image::options::{Address, link_local_of, link_local_v6_of};
+use imds_image::options::{Address, Options, link_local_of, link_local_v6_of};
 use imds_x86::Clock;
 use imds_x86::virtio::MachineNic;
 use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet};
@@ -20,6 +20,7 @@ pub(crate) struct Network {
     pub(crate) iface: Interface,
     clock: Clock,
     dhcp: Option<SocketHandle>,
+    lease: Option<Ipv4Cidr>,
 }
 
 /// Why there is no address.
@@ -54,6 +55,7 @@ impl Network {
             iface,
             clock,
             dhcp: None,
+            lease: None,
         }
     }
 
@@ -79,16 +81,16 @@ impl Network {
         }
     }
 
-    /// Sets the static addresses, or waits for one by DHCP.
+    /// Sets the static addresses, and waits for one by DHCP if there is to be one.
     pub(crate) fn bring_up(
         &mut self,
-        addresses: &[Address],
+        options: &Options<'_>,
         sockets: &mut SocketSet<'_>,
     ) -> Result<(), NoAddress> {
-        for address in addresses {
+        for address in &options.addresses {
             self.set(*address)?;
         }
-        if !addresses.is_empty() {
+        if !options.dhcp {
             return Ok(());
         }
         let mut socket = dhcpv4::Socket::new();
@@ -99,7 +101,7 @@ impl Network {
         socket.set_retry_config(retry);
         self.dhcp = Some(sockets.add(socket));
         let until = self.now() + PATIENCE;
-        while self.iface.ipv4_addr().is_none() {
+        while self.lease.is_none() {
             if self.now() > until {
                 return Err(NoAddress::NoLease);
             }
@@ -151,10 +153,10 @@ impl Network {
             Some(address) => defmt::info!("lease {}, router {}", address, router),
             None => defmt::debug!("no lease"),
         }
+        let before = core::mem::replace(&mut self.lease, address);
         self.iface.update_ip_addrs(|all| {
-            all.retain(|cidr| !matches!(cidr, IpCidr::Ipv4(_)));
-            let address: Option<Ipv4Cidr> = address;
-            // There was room for one IPv4 address.
+            all.retain(|cidr| Some(*cidr) != before.map(IpCidr::Ipv4));
+            // Beside two static ones and a link-local one there is room for it.
             all.extend(address.map(IpCidr::Ipv4));
         });
         let routes = self.iface.routes_mut();

@@ -7,7 +7,7 @@ use core::time::Duration;
 use heapless::{String, Vec};
 use imds_core::config::Target;
 use imds_core::endpoint::EndpointError;
-use imds_core::path::{MAX_PATH, root_of};
+use imds_core::path::{MAX_PATH, PathError, root_of, validate};
 use imds_core::{Config, Endpoint};
 
 /// Paths of `imds.get` and `imds.walk` together.
@@ -22,8 +22,10 @@ pub const MAX_ADDRESSES: usize = 2;
 pub struct Options<'a> {
     /// Values to read and trees to walk, in the order of the command line.
     pub jobs: Vec<Job<'a>, MAX_PATHS>,
-    /// Static addresses; none means DHCPv4.
+    /// Static addresses.
     pub addresses: Vec<Address, MAX_ADDRESSES>,
+    /// An address by DHCPv4: if there is no other, or if it was asked for.
+    pub dhcp: bool,
     /// Where to find the service.
     pub target: Target,
     /// Link-local addresses may be used to send to `169.254.169.254`.
@@ -91,6 +93,8 @@ pub enum Why {
     Wants(&'static str),
     /// The endpoint.
     Endpoint(EndpointError),
+    /// The path.
+    Path(PathError),
     /// More than there is room for.
     TooMany(usize),
 }
@@ -105,6 +109,7 @@ impl fmt::Display for BadOption<'_> {
             ),
             Why::Wants(what) => write!(f, "wants {what}"),
             Why::Endpoint(error) => error.fmt(f),
+            Why::Path(error) => error.fmt(f),
             Why::TooMany(most) => write!(f, "at most {most} of these"),
         }
     }
@@ -120,6 +125,7 @@ impl<'a> Options<'a> {
         let mut options = Self {
             jobs: Vec::new(),
             addresses: Vec::new(),
+            dhcp: false,
             target: Target::Auto,
             link_local: false,
             lanes: 1,
@@ -128,11 +134,16 @@ impl<'a> Options<'a> {
             timeout: None,
             seed: None,
         };
+        let mut link_local = None;
         for (name, value) in words {
             options
-                .set(name, value)
+                .set(name, value, &mut link_local)
                 .map_err(|why| BadOption { name, value, why })?;
         }
+        options.dhcp |= options.addresses.is_empty();
+        // Of no use otherwise.
+        let asked_for = options.addresses.contains(&Address::LinkLocal);
+        options.link_local = link_local.unwrap_or(asked_for);
         if options.jobs.is_empty() {
             // As `imdsctl dump`.
             let _ = options.jobs.push(Job::Walk("/latest/"));
@@ -140,18 +151,17 @@ impl<'a> Options<'a> {
         Ok(options)
     }
 
-    fn set(&mut self, name: &str, value: &'a str) -> Result<(), Why> {
+    fn set(
+        &mut self,
+        name: &str,
+        value: &'a str,
+        link_local: &mut Option<bool>,
+    ) -> Result<(), Why> {
         let Some(option) = name.strip_prefix("imds.") else {
-            if name == "ip" && !matches!(value, "dhcp" | "on" | "any") {
-                let address = Address::parse(value).ok_or(Why::Wants(
-                    "dhcp, ll, ADDRESS/BITS[,GATEWAY], or ADDRESS::GATEWAY:NETMASK",
-                ))?;
-                self.link_local |= address == Address::LinkLocal;
-                self.addresses
-                    .push(address)
-                    .map_err(|_| Why::TooMany(MAX_ADDRESSES))?;
-            }
-            return Ok(());
+            return match name {
+                "ip" => self.address(value),
+                _ => Ok(()),
+            };
         };
         match option {
             "get" => self.push(Job::Get(value))?,
@@ -175,9 +185,9 @@ impl<'a> Options<'a> {
                 self.target = Target::One(endpoint);
             }
             "link-local" => {
-                self.link_local = match value {
-                    "true" => true,
-                    "false" => false,
+                *link_local = match value {
+                    "true" => Some(true),
+                    "false" => Some(false),
                     _ => return Err(Why::Wants("true or false")),
                 }
             }
@@ -186,9 +196,25 @@ impl<'a> Options<'a> {
         Ok(())
     }
 
+    fn address(&mut self, value: &str) -> Result<(), Why> {
+        // As Linux has them.
+        if matches!(value, "dhcp" | "on" | "any") {
+            self.dhcp = true;
+            return Ok(());
+        }
+        let address = Address::parse(value).ok_or(Why::Wants(
+            "dhcp, ll, ADDRESS/BITS[,GATEWAY], or ADDRESS::GATEWAY:NETMASK",
+        ))?;
+        self.addresses
+            .push(address)
+            .map_err(|_| Why::TooMany(MAX_ADDRESSES))
+    }
+
     fn push(&mut self, job: Job<'a>) -> Result<(), Why> {
         let (Job::Get(typed) | Job::Walk(typed)) = job;
-        absolute(typed).ok_or(Why::Wants("a path of at most 384 bytes, like instance-id"))?;
+        let wants = Why::Wants("a path of at most 384 bytes, like instance-id");
+        let path = absolute(typed).ok_or(wants)?;
+        validate(&path).map_err(Why::Path)?;
         self.jobs.push(job).map_err(|_| Why::TooMany(MAX_PATHS))
     }
 
@@ -410,8 +436,32 @@ mod tests {
             assert_eq!(Address::parse(text), Some(expected), "{text}");
         }
         assert_eq!(options("ip=ll").addresses, [Address::LinkLocal]);
-        assert!(options("ip=ll").link_local, "or it would be of no use");
-        assert!(options("ip=dhcp").addresses.is_empty());
+        let dhcp = options("ip=dhcp");
+        assert!(dhcp.dhcp && dhcp.addresses.is_empty());
+    }
+
+    #[test]
+    fn dhcp_is_for_those_without_an_address_and_for_those_who_ask() {
+        for (line, dhcp) in [("", true), ("ip=10.0.0.9/8", false), ("ip=ll", false)] {
+            assert_eq!(options(line).dhcp, dhcp, "{line}");
+        }
+        for line in ["ip=dhcp ip=fd00:ec2::9/64", "ip=fd00:ec2::9/64 ip=dhcp"] {
+            let both = options(line);
+            assert!(both.dhcp && both.addresses.len() == 1, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_said_of_link_local_sources_counts_in_any_order() {
+        for (line, link_local) in [
+            ("ip=ll", true),
+            ("ip=169.254.7.7/16", false),
+            ("ip=169.254.7.7/16 imds.link-local=true", true),
+            ("ip=ll imds.link-local=false", false),
+            ("imds.link-local=false ip=ll", false),
+        ] {
+            assert_eq!(options(line).link_local, link_local, "{line}");
+        }
     }
 
     #[test]
@@ -420,6 +470,8 @@ mod tests {
             "imds.gte=/x",
             "imds.get=",
             "imds.walk=",
+            "imds.get=/latest/../x",
+            "imds.walk=a//b",
             "imds.lanes=0",
             "imds.lanes=5",
             "imds.attempts=0",

@@ -9,14 +9,13 @@ use crate::options::Format;
 
 /// Prints values, and remembers the worst that went wrong.
 ///
-/// A line that begins with `/` is a value in the flat form; in the JSON form all from `{` to `}`
-/// is one object. Everything else is for people, but the last line:
-/// `exit=N cause=NAME`, with the numbers and names of `imdsctl`.
+/// In the flat form a line that begins with `/` is a value, one that begins with `error: ` is not. In
+/// the JSON form each line is an object. The last line is `exit=N cause=NAME` in both, with the
+/// numbers and names of `imdsctl`.
 #[derive(Debug)]
 pub struct Printer<W> {
     out: W,
     format: Format,
-    values: usize,
     worst: Option<Cause>,
 }
 
@@ -26,48 +25,43 @@ impl<W: Write> Printer<W> {
         Self {
             out,
             format,
-            values: 0,
             worst: None,
         }
     }
 
     /// A value.
     pub fn value(&mut self, path: &str, value: &[u8]) {
-        self.values += 1;
         match self.format {
             Format::Flat => self.print(format_args!("{}", Line { path, value })),
             Format::Json => {
-                let open = if self.values == 1 { "{\n" } else { ",\n" };
-                self.print(format_args!("{open}{}:{}", Text(path), Value(value)));
+                let (path, value) = (Text(path), Value(value));
+                self.print(format_args!("{{\"path\":{path},\"value\":{value}}}\n"));
             }
         }
     }
 
     /// Something is missing, for this reason.
-    pub fn failure(&mut self, cause: Cause, what: &str, why: impl fmt::Display) {
+    pub fn failure(&mut self, cause: Cause, path: &str, why: impl fmt::Display) {
         if self
             .worst
             .is_none_or(|worst| worst.severity() < cause.severity())
         {
             self.worst = Some(cause);
         }
-        // JSON is nothing but the object, until it is over.
-        if self.format == Format::Flat {
-            self.print(format_args!("error: {what}: {why}\n"));
+        match self.format {
+            Format::Flat => self.print(format_args!("error: {path}: {why}\n")),
+            Format::Json => {
+                let (path, cause) = (Text(path), cause.name());
+                // The reasons are the core's own words, and have nothing to be escaped in them.
+                self.print(format_args!(
+                    "{{\"path\":{path},\"error\":\"{why}\",\"cause\":\"{cause}\"}}\n"
+                ));
+            }
         }
     }
 
-    /// The end: closes what is open, and says the last line. Answers the exit code.
+    /// The last line. Answers the exit code.
     pub fn finish(mut self) -> u8 {
-        if self.format == Format::Json {
-            self.print(format_args!(
-                "{}",
-                if self.values == 0 { "{}\n" } else { "\n}\n" }
-            ));
-            if let Some(cause) = self.worst {
-                self.print(format_args!("error: {}\n", cause.explain()));
-            }
-        }
         let (code, name) = match self.worst {
             None => (0, "ok"),
             Some(cause) => (cause.exit_code(), cause.name()),
@@ -95,31 +89,47 @@ mod tests {
         (text, code)
     }
 
-    #[test]
-    fn flat_is_a_line_for_each_value_and_the_last_line_tells_the_end() {
-        let (text, code) = printed(Format::Flat, |printer| {
-            printer.value("/a", b"1");
-            printer.value("/b", b"two\nlines");
-        });
-        assert_eq!(text, "/a\t\"1\"\n/b\t\"two\\nlines\"\nexit=0 cause=ok\n");
-        assert_eq!(code, 0);
+    fn a_bit_of_everything(printer: &mut Printer<&mut String>) {
+        printer.value("/a", b"two\nlines");
+        printer.failure(Cause::Absent, "/b", "why");
+        printer.value("/c", b"\xff");
     }
 
     #[test]
-    fn json_is_one_object() {
-        let (text, _) = printed(Format::Json, |printer| {
-            printer.value("/a", b"1");
-            printer.value("/b", b"\xff");
-        });
-        let object = "{\n\"/a\":\"1\",\n\"/b\":{\"base64\":\"/w==\"}\n}\n";
-        assert_eq!(text, [object, "exit=0 cause=ok\n"].concat());
-        let (text, _) = printed(Format::Json, |_| {});
-        assert_eq!(text, "{}\nexit=0 cause=ok\n");
+    fn flat_is_a_line_for_each_value() {
+        let (text, code) = printed(Format::Flat, a_bit_of_everything);
+        let lines = [
+            "/a\t\"two\\nlines\"\n",
+            "error: /b: why\n",
+            "/c\t{\"base64\":\"/w==\"}\n",
+            "exit=3 cause=absent\n",
+        ];
+        assert_eq!((text, code), (lines.concat(), 3));
+    }
+
+    #[test]
+    fn json_is_an_object_for_each_value_and_failure() {
+        let (text, code) = printed(Format::Json, a_bit_of_everything);
+        let lines = [
+            "{\"path\":\"/a\",\"value\":\"two\\nlines\"}\n",
+            "{\"path\":\"/b\",\"error\":\"why\",\"cause\":\"absent\"}\n",
+            "{\"path\":\"/c\",\"value\":{\"base64\":\"/w==\"}}\n",
+            "exit=3 cause=absent\n",
+        ];
+        assert_eq!((text, code), (lines.concat(), 3));
+    }
+
+    #[test]
+    fn nothing_is_an_end_without_fault() {
+        for format in [Format::Flat, Format::Json] {
+            let (text, code) = printed(format, |_| {});
+            assert_eq!((text.as_str(), code), ("exit=0 cause=ok\n", 0));
+        }
     }
 
     #[test]
     fn the_worst_cause_is_the_exit() {
-        let (text, code) = printed(Format::Flat, |printer| {
+        let (_, code) = printed(Format::Flat, |printer| {
             for cause in [
                 Cause::Absent,
                 Cause::NotImds,
@@ -130,22 +140,5 @@ mod tests {
             }
         });
         assert_eq!(code, 5);
-        assert!(
-            text.ends_with("error: /a: why\nexit=5 cause=turned-off\n"),
-            "{text}"
-        );
-    }
-
-    #[test]
-    fn json_stays_json_when_something_fails() {
-        let (text, code) = printed(Format::Json, |printer| {
-            printer.failure(Cause::Absent, "/a", "why");
-            printer.value("/b", b"1");
-        });
-        assert_eq!(
-            text,
-            "{\n\"/b\":\"1\"\n}\nerror: there is no such metadata key\nexit=3 cause=absent\n"
-        );
-        assert_eq!(code, 3);
     }
 }

@@ -58,6 +58,12 @@ impl Clock {
         micros(cpu::tsc().wrapping_sub(self.start), scale(self.frequency))
     }
 
+    /// Microseconds that the counter has run. In QEMU and Firecracker it begins with the machine, so
+    /// that the time of the firmware is in it.
+    pub fn since_power_on(&self) -> u64 {
+        micros(cpu::tsc(), scale(self.frequency))
+    }
+
     /// The counter's ticks in a second.
     pub fn frequency(&self) -> u64 {
         self.frequency

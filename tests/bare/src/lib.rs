@@ -204,6 +204,8 @@ pub static IMDS_BARE: Api = Api(&[
     What::explain as *const (),
     HttpError::explain as *const (),
     PathError::explain as *const (),
+    imds_core::path::validate as *const (),
+    imds_core::path::root_of as *const (),
     BadName::explain as *const (),
     // Walks.
     Options::include as *const (),

@@ -13,7 +13,7 @@ pub struct Figures {
     pub dma: u64,
     /// Bytes of memory for the network card that there are.
     pub dma_size: u64,
-    /// Microseconds from the start of the machine to the first byte of metadata.
+    /// Microseconds from the start of the machine, its firmware included, to the first byte of metadata.
     pub first_byte: u64,
     /// The same to the last byte.
     pub last_byte: u64,

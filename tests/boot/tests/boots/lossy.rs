@@ -44,6 +44,7 @@ fn a_lossy_wire_gives_the_right_tree_or_a_named_error(flavour: Flavour) {
 
     let mut endings = BTreeMap::<String, u32>::new();
     let (mut slowest, mut total) = (Duration::ZERO, Duration::ZERO);
+    let mut lost = 0;
     for seed in 0..seeds {
         let outcome = boot(flavour, Machine::Microvm, words)
             .append(&format!("imds.seed={seed}"))
@@ -70,6 +71,7 @@ fn a_lossy_wire_gives_the_right_tree_or_a_named_error(flavour: Flavour) {
         *endings
             .entry(format!("exit={code} cause={}", last.cause))
             .or_default() += 1;
+        lost += outcome.link.wire().tally().dropped;
         slowest = slowest.max(outcome.wall);
         total += outcome.wall;
     }
@@ -88,6 +90,7 @@ fn a_lossy_wire_gives_the_right_tree_or_a_named_error(flavour: Flavour) {
         let path = Path::new(&folder).join(format!("lossy-{flavour}.out"));
         fs::write(&path, report).expect("a report that can be written");
     }
+    assert!(lost >= seeds, "a wire that lost only {lost} frames");
     let right = endings.get("exit=0 cause=ok").copied().unwrap_or(0);
     assert!(u64::from(right) * 10 >= seeds * 8, "{endings:?}");
 }

@@ -3,6 +3,7 @@
 //! Each boot is of both builds of the image, by the stock toolchain and for the target without a
 //! floating-point unit; the names of the latter begin with `soft`.
 
+mod crashes;
 mod demands;
 mod endings;
 mod golden;

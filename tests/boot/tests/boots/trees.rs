@@ -76,13 +76,14 @@ fn the_tree_is_what_imdsctl_dumps(flavour: Flavour) {
 
 fn json_is_the_same_tree(flavour: Flavour) {
     let json = boot(flavour, Machine::Microvm, "imds.format=json");
-    let outcome = run(json.mock(steady(Profile::Ec2)), 0);
-    let end = outcome.serial.rfind('}').expect("an object") + 1;
-    let object: serde_json::Map<String, serde_json::Value> =
-        serde_json::from_str(&outcome.serial[..end]).expect("JSON");
-    let lines: Vec<String> = object
-        .iter()
-        .map(|(path, value)| format!("{path}\t{value}"))
+    let json = run(json.mock(steady(Profile::Ec2)), 0);
+    let objects = json.serial.lines().filter(|line| line.starts_with('{'));
+    let lines: Vec<String> = objects
+        .map(|line| {
+            let object: serde_json::Value = serde_json::from_str(line).expect("JSON");
+            let path = object["path"].as_str().expect("a path");
+            format!("{path}\t{}", object["value"])
+        })
         .collect();
     let flat = boot(flavour, Machine::Microvm, "");
     let flat = run(flat.mock(steady(Profile::Ec2)), 0);
@@ -100,25 +101,25 @@ fn everywhere(flavour: Flavour, machine: Machine) {
             "static, as Linux has it",
         ),
         ("ip=fd00:ec2::9/64", "static IPv6"),
+        ("ip=fd00:ec2::9/64 ip=dhcp", "both"),
         (
             "ip=2001:db8::9/64,fe80::1 imds.endpoint=http://[fd00:ec2::254]",
             "routed IPv6",
         ),
     ];
     for profile in [Profile::Ec2, Profile::Ec2Legacy] {
+        let dumped = dump(profile);
+        let dumped: Vec<_> = dumped.lines().collect();
         let mut first: Option<String> = None;
         for (words, how) in ec2 {
             let outcome = run(boot(flavour, machine, words).mock(steady(profile)), 0);
             let bytes = outcome.result();
-            assert!(bytes.lines().count() > 80, "{outcome}");
+            assert_same(&sorted(&outcome), &dumped, how);
             let first = first.get_or_insert_with(|| bytes.to_owned());
             assert_eq!(bytes, first, "{machine}, {profile:?}, {how}");
             // DHCP is for those who were not told.
-            assert_eq!(
-                outcome.counters().dhcp_acks > 0,
-                words.is_empty(),
-                "{outcome}"
-            );
+            let wanted = words.is_empty() || words.contains("dhcp");
+            assert_eq!(outcome.counters().dhcp_acks > 0, wanted, "{outcome}");
 
             let three = boot(flavour, machine, words).append("imds.lanes=3");
             let three = run(three.mock(steady(profile)), 0);
@@ -129,6 +130,8 @@ fn everywhere(flavour: Flavour, machine: Machine) {
             );
         }
     }
+    let dumped = dump(Profile::Mmds);
+    let dumped: Vec<_> = dumped.lines().collect();
     let mut first: Option<String> = None;
     for words in [
         "ip=ll",
@@ -141,6 +144,7 @@ fn everywhere(flavour: Flavour, machine: Machine) {
                 .options(Options::for_profile(Profile::Mmds))
         };
         let outcome = run(mmds(words), 0);
+        assert_same(&sorted(&outcome), &dumped, words);
         let first = first.get_or_insert_with(|| outcome.result().to_owned());
         assert_eq!(outcome.result(), first, "{machine}, {words}");
         let three = run(mmds(words).append("imds.lanes=3"), 0);
