@@ -266,7 +266,9 @@ impl<const LANES: usize, const WINDOW: usize, const ARENA: usize> Client<LANES, 
     /// have changed.
     ///
     /// # Errors
-    /// [`Misuse`], if the event does not answer what the lane wanted. Nothing has changed then.
+    /// [`Misuse`], if the event does not answer what the lane wanted. Nothing has changed then. So
+    /// it is too with [`Event::Taken`] if a chunk of another lane's leaf was taken since this one's
+    /// was offered, and that leaf is not at its end: poll again.
     ///
     /// # Panics
     /// If there is no such lane.
@@ -277,6 +279,9 @@ impl<const LANES: usize, const WINDOW: usize, const ARENA: usize> Client<LANES, 
             // Another lane's driver may have taken it already.
             self.done = self.done.filter(|(done, _)| *done != op);
             return Ok(());
+        }
+        if event == Event::Taken && !self.has_floor(lane) {
+            return Err(Misuse::OutOfOrder);
         }
         let lane = &mut self.lanes[lane];
         lane.handle(now, event)?;

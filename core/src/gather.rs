@@ -8,9 +8,8 @@ use crate::path::MAX_PATH;
 use crate::walk::Why;
 
 /// A [`Sink`] for a [`Client`](crate::Client) that puts one node together at a time and hands it
-/// out whole. While one waits to
-/// be [taken](Self::taken) it takes nothing more, so a slow reader slows the client down and
-/// loses nothing.
+/// out whole. While one waits to be [taken](Self::taken) it takes nothing more, so a slow reader
+/// slows the client down and loses nothing.
 ///
 /// Lend it as many bytes as [`Limits::value`](crate::config::Limits) allows; the core then
 /// reports a larger value as too large before it would not fit here. The memory is wiped when a

@@ -6,7 +6,7 @@ use imds_core::config::Target;
 use imds_mock::Fault;
 use imds_tests::{Carrier, World, config};
 
-use crate::common::{ALL, AMI, ID, assert_whole, ec2, ec2_with, millis, seconds, small};
+use crate::common::{ALL, AMI, ID, assert_whole, ec2, ec2_with, seconds, small};
 
 const CARRIERS: [Carrier; 2] = [Carrier::Memory, Carrier::Smoltcp];
 
@@ -25,7 +25,7 @@ fn a_walk_makes_the_same_requests_over_every_carrier() {
 #[test]
 fn an_answer_that_fails_ends_in_the_same_way_over_every_carrier() {
     type Fails = fn(Fault) -> Fault;
-    let fails: [(&str, Fails); 8] = [
+    let fails: [(&str, Fails); 9] = [
         ("reset before the reply", Fault::reset_before_reply),
         ("close before the reply", Fault::close_before_reply),
         ("reset in the head", |fault| fault.reset_after(20)),
@@ -34,6 +34,7 @@ fn an_answer_that_fails_ends_in_the_same_way_over_every_carrier() {
         ("stall in the head", |fault| fault.stall_after(20)),
         ("dribble", Fault::dribble),
         ("not now", |fault| fault.status(503)),
+        ("late", |fault| fault.delay(seconds(60))),
     ];
     for (name, fail) in fails {
         for times in [1, 9] {
@@ -46,19 +47,6 @@ fn an_answer_that_fails_ends_in_the_same_way_over_every_carrier() {
             assert_eq!(memory, smoltcp, "{name}, {times} times");
         }
     }
-}
-
-/// The server acknowledges our FIN at once, but has its own sent only after its answer.
-#[test]
-fn an_answer_that_is_late_holds_its_socket_for_a_quarter_of_a_second_over_tcp() {
-    let [memory, smoltcp] = CARRIERS.map(|carrier| {
-        let late = Fault::on("GET", ID).times(1).delay(seconds(60));
-        let mut world = World::<1>::over(carrier, ec2().fault(late), config());
-        assert!(world.get(ID).unwrap().is_some(), "{carrier:?}");
-        assert_eq!((world.puts(), world.gets()), (1, 2), "{carrier:?}");
-        world.network.now.get()
-    });
-    assert!(memory <= smoltcp && smoltcp <= memory + millis(250));
 }
 
 #[test]

@@ -387,3 +387,30 @@ impl Bench {
         }
     }
 }
+
+/// Who takes chunks may have room for one value.
+#[test]
+fn a_chunk_is_not_taken_in_the_middle_of_another_lane_s_value() {
+    let long = |path| Fault::on("GET", path).body(vec![b'x'; 10_000]);
+    let mock = ec2().fault(long(ID)).fault(long(AMI));
+    let mut world = World::<2, 2048>::new(mock, config());
+    world.gathered.stubborn = true;
+    let ops = [ID, AMI].map(|path| world.client.get(world.now(), path).expect("room"));
+    while (0..2).fold(false, |moved, lane| moved | world.turn(lane)) {}
+
+    let now = world.now();
+    for lane in 0..2 {
+        let want = world.client.poll(now, lane);
+        assert!(matches!(want, Want::Leaf(leaf) if leaf.offset == 0), "{want:?}");
+    }
+    assert_eq!(world.client.handle(now, 0, Event::Taken), Ok(()));
+    assert_eq!(
+        world.client.handle(now, 1, Event::Taken),
+        Err(Misuse::OutOfOrder)
+    );
+    assert_eq!(world.client.poll(now, 1), Want::Idle);
+    // It is offered again when the other one is over.
+    world.client.cancel(ops[0]);
+    world.client.poll(now, 0);
+    assert!(matches!(world.client.poll(now, 1), Want::Leaf(leaf) if leaf.op == ops[1]));
+}

@@ -231,6 +231,18 @@ impl<'s> On<'_, '_, 's> {
         })
     }
 
+    /// Frees the socket without a word to the peer. A reset that was still to be sent would have the
+    /// stack look for a neighbour that is not there, once a second, for ever.
+    fn forget(&mut self) -> Event {
+        let tcp = self.tcp();
+        tcp.abort();
+        // Listening is what forgets a connection. It is refused only for port 0 and open sockets.
+        let _ = tcp.listen(1);
+        tcp.close();
+        self.lane().phase = Phase::Free;
+        Event::Closed
+    }
+
     /// The connection is gone, or never was.
     const fn failed(&mut self, fault: Fault) -> Event {
         self.lane().phase = Phase::Free;
@@ -340,8 +352,9 @@ impl drive::Socket for On<'_, '_, '_> {
         }
     }
 
-    /// The socket is free again when both sides know that it is over: when our FIN is
-    /// acknowledged, or our reset sent. TIME-WAIT need not be waited for, because the next
+    /// The socket is free again when both sides know that it is over: both have closed, or our
+    /// reset is sent. A peer that knows of our FIN and does not close is reset at once: nobody will
+    /// read what it may still have to say. TIME-WAIT need not be waited for, because the next
     /// connection has another local port.
     fn close(&mut self) -> Event {
         let now = self.stack.now;
@@ -349,11 +362,7 @@ impl drive::Socket for On<'_, '_, '_> {
             Phase::Closing { since } => since,
             Phase::Free => return Event::Closed,
             // There is nobody to tell yet.
-            Phase::Connecting { .. } => {
-                self.tcp().abort();
-                self.lane().phase = Phase::Free;
-                return Event::Closed;
-            }
+            Phase::Connecting { .. } => return self.forget(),
             Phase::Open => {
                 let tcp = self.tcp();
                 // Bytes that nobody will read, and the peer may have more of them.
@@ -372,7 +381,6 @@ impl drive::Socket for On<'_, '_, '_> {
         }
         let state = self.tcp().state();
         let is_over = state == State::TimeWait || (state == State::Closed && local.is_none());
-        // It knows that we have closed, and nobody will read what it may still have to say.
         let is_told = state == State::FinWait2;
         if !is_over && !is_told && now < since + CLOSING {
             return self.wait_until(since + CLOSING);
@@ -383,8 +391,7 @@ impl drive::Socket for On<'_, '_, '_> {
             return self.wait_until(now + CLOSING);
         }
         // If not even a reset could be sent, the peer is not to be reached: it will find out.
-        self.lane().phase = Phase::Free;
-        Event::Closed
+        self.forget()
     }
 
     fn check_idle(&mut self) -> Event {

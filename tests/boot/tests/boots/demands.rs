@@ -1,15 +1,33 @@
 //! What a machine may lack. (What Firecracker demands of the virtio driver is tested against a
 //! strict model of its device, beside the driver.)
 
-use imds_boot::{Ending, Flavour, Machine};
+use imds_boot::{Boot, Ending, Flavour, Machine};
 
 use crate::{boot, both, image, run, sorted};
 
 both! {
+    nothing_but_the_machine_s_library
     no_second_serial_port
     no_isa_debug_exit
     two_mebibytes_are_enough
     no_random_number_generator
+}
+
+/// The image to begin with: it has no metadata client in it.
+fn nothing_but_the_machine_s_library(flavour: Flavour) {
+    for machine in Machine::ALL {
+        let hello = Boot::new(image(flavour).with_file_name("hello"));
+        let outcome = hello.machine(machine).append("a word").run();
+        let outcome = outcome.unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(outcome.ending, Ending::Code(0), "{outcome}");
+        for line in [
+            "command line: ",
+            "a word",
+            "nic: [02, 29, 96, 8f, 6a, 2d] at ",
+        ] {
+            assert!(outcome.serial.contains(line), "{line}: {outcome}");
+        }
+    }
 }
 
 const WORDS: &str = "imds.get=instance-id";
