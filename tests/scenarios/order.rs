@@ -401,7 +401,10 @@ fn a_chunk_is_not_taken_in_the_middle_of_another_lane_s_value() {
     let now = world.now();
     for lane in 0..2 {
         let want = world.client.poll(now, lane);
-        assert!(matches!(want, Want::Leaf(leaf) if leaf.offset == 0), "{want:?}");
+        assert!(
+            matches!(want, Want::Leaf(leaf) if leaf.offset == 0),
+            "{want:?}"
+        );
     }
     assert_eq!(world.client.handle(now, 0, Event::Taken), Ok(()));
     assert_eq!(
