@@ -32,6 +32,19 @@ pub struct Timeouts {
 }
 
 impl Timeouts {
+    /// For stacks without an operating system, to begin with: ten times as long to connect as by
+    /// default. The first connection waits for address resolution, and small stacks repeat what
+    /// was lost, a request for an address or a segment, after a second only.
+    pub const WITHOUT_OS: Self = {
+        let phase = Duration::from_millis(2500);
+        Self {
+            connect: phase,
+            first_byte: phase,
+            body_idle: phase,
+            operation: Some(Duration::from_secs(30)),
+        }
+    };
+
     pub(crate) const NONE: Self = Self {
         connect: Duration::MAX,
         first_byte: Duration::MAX,

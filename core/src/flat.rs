@@ -40,13 +40,23 @@ impl fmt::Display for Value<'_> {
 
 /// Text as a JSON string (RFC 8259 §7), with the shortest escapes and only those that must be.
 #[derive(Clone, Copy)]
-pub struct Text<'a>(pub &'a str);
+pub struct Text<T>(pub T);
 
-impl fmt::Display for Text<'_> {
+impl<T: fmt::Display> fmt::Display for Text<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_char('"')?;
+        write!(Escaping(f), "{}", self.0)?;
+        f.write_char('"')
+    }
+}
+
+/// Escapes what goes through.
+struct Escaping<'w, 'f>(&'w mut fmt::Formatter<'f>);
+
+impl fmt::Write for Escaping<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
         let mut plain = 0;
-        for (at, byte) in self.0.bytes().enumerate() {
+        for (at, byte) in text.bytes().enumerate() {
             let short = match byte {
                 b'"' => '"',
                 b'\\' => '\\',
@@ -58,15 +68,14 @@ impl fmt::Display for Text<'_> {
                 0..0x20 => 'u',
                 _ => continue,
             };
-            f.write_str(&self.0[plain..at])?;
+            self.0.write_str(&text[plain..at])?;
             plain = at + 1;
-            write!(f, "\\{short}")?;
+            write!(self.0, "\\{short}")?;
             if short == 'u' {
-                write!(f, "{byte:04x}")?;
+                write!(self.0, "{byte:04x}")?;
             }
         }
-        f.write_str(&self.0[plain..])?;
-        f.write_char('"')
+        self.0.write_str(&text[plain..])
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::env;
 
-/// Bytes of stack. 112,444 were in use at most, with `imds.lanes=4`; the log of a boot says.
+/// Bytes of stack. Some 110 KiB were in use at most, with `imds.lanes=4`; the log of a boot says.
 const STACK: u32 = 144 * 1024;
 /// Without optimisation every move is a copy.
 const STACK_OF_DEBUG_BUILDS: u32 = 1024 * 1024;

@@ -10,7 +10,7 @@ use std::time::Instant as Clock;
 use imds_core::config::Target;
 use imds_core::{Endpoint, Error};
 use imds_mock::{Action, Connection, Mock, Profile};
-use imds_smoltcp::{Buffers, Client, Config, Gather, Node};
+use imds_smoltcp::{Buffers, Client, Config, Gather, Node, Timeouts};
 use smoltcp::iface::{Interface, SocketHandle, SocketSet};
 use smoltcp::phy::{Loopback, Medium};
 use smoltcp::socket::tcp;
@@ -39,6 +39,7 @@ fn main() -> Result<(), Error> {
 
     // The client on it, with one connection.
     let mut config = Config::new(Target::One(Endpoint::from_ip(ADDRESS.into(), PORT)));
+    config.timeouts = Timeouts::WITHOUT_OS;
     config.seed = std::process::id().into();
     let mut buffers = Buffers::<1, 1460, 512>::new();
     let handles = buffers.add_to(&mut sockets);

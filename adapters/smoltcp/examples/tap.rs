@@ -14,7 +14,7 @@ use std::time::Instant as Clock;
 
 use imds_core::config::Target;
 use imds_core::{Cause, Endpoint, Reply};
-use imds_smoltcp::{Buffers, Client, Config, Gather, Node};
+use imds_smoltcp::{Buffers, Client, Config, Gather, Node, Timeouts};
 use smoltcp::iface::{Interface, SocketSet};
 use smoltcp::phy::{Medium, TunTapInterface, wait};
 use smoltcp::time::Instant;
@@ -57,6 +57,7 @@ fn read(device: &str, address: &str, path: &str) -> Result<ExitCode, Box<dyn cor
         IpCidr::Ipv4(_) => Endpoint::IPV4,
         IpCidr::Ipv6(_) => Endpoint::IPV6,
     }));
+    config.timeouts = Timeouts::WITHOUT_OS;
     config.seed = std::process::id().into();
     let mut buffers = Buffers::<2, 1460, 512>::new();
     let handles = buffers.add_to(&mut sockets);

@@ -29,6 +29,10 @@ impl<const LANES: usize, const WINDOW: usize, const ARENA: usize> Client<LANES, 
     /// machine that boots again too soon with the same ones meets connections that the server
     /// still remembers.
     ///
+    /// Give it time too: [`Timeouts::WITHOUT_OS`](crate::Timeouts::WITHOUT_OS). With less than two
+    /// seconds to connect, an address whose router is gone takes all of them, and the second is
+    /// never tried.
+    ///
     /// # Errors
     /// [`Misuse::HostNameNeedsResolver`]: the endpoint must be an address.
     #[inline]

@@ -5,7 +5,8 @@ use core::net::IpAddr;
 use imds_core::endpoint::Host;
 use imds_core::{Endpoint, Event, Fault, Route, drive};
 use smoltcp::iface::{Interface, SocketHandle, SocketSet};
-use smoltcp::socket::tcp::{ConnectError, RecvError, Socket, State};
+use smoltcp::socket::AnySocket as _;
+use smoltcp::socket::tcp::{self, ConnectError, RecvError, Socket, State};
 use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::{IpAddress, IpCidr, IpEndpoint, IpListenEndpoint};
 
@@ -214,20 +215,22 @@ impl<'s> On<'_, '_, 's> {
             .ok_or(Fault::LinkLocalSource)
     }
 
-    /// A local port that no other lane uses, or when there will be one.
+    /// A local port that no socket of the stack uses, or when there will be one.
     fn port(&mut self) -> Result<u16, Instant> {
         let Stack {
-            lanes,
             common,
             now,
             sockets,
             ..
         } = &mut *self.stack;
         common.ports.take(*now, |port| {
-            lanes.iter().any(|lane| {
-                let tcp: &Socket<'_> = sockets.get(lane.handle);
-                tcp.local_endpoint().is_some_and(|local| local.port == port)
-            })
+            sockets
+                .iter()
+                .filter_map(|(_, socket)| tcp::Socket::downcast(socket))
+                .any(|tcp| {
+                    let local = tcp.local_endpoint().map(|local| local.port);
+                    local == Some(port) || tcp.listen_endpoint().port == port
+                })
         })
     }
 
@@ -358,12 +361,16 @@ impl drive::Socket for On<'_, '_, '_> {
     /// connection has another local port.
     fn close(&mut self) -> Event {
         let now = self.stack.now;
+        let state = self.tcp().state();
         let since = match self.lane().phase {
             Phase::Closing { since } => since,
             Phase::Free => return Event::Closed,
             // There is nobody to tell yet.
-            Phase::Connecting { .. } => return self.forget(),
-            Phase::Open => {
+            Phase::Connecting { .. } if matches!(state, State::SynSent | State::Closed) => {
+                return self.forget();
+            }
+            // One that stands may not have been looked at since.
+            Phase::Connecting { .. } | Phase::Open => {
                 let tcp = self.tcp();
                 // Bytes that nobody will read, and the peer may have more of them.
                 if tcp.can_recv() {

@@ -6,7 +6,7 @@
 //! protocol on, and says when it wants to be called again.
 //!
 //! ```no_run
-//! use imds_smoltcp::{Buffers, Client, Config, Gather, Node, Reply};
+//! use imds_smoltcp::{Buffers, Client, Config, Gather, Node, Reply, Timeouts};
 //! use smoltcp::iface::{Interface, SocketSet, SocketStorage};
 //! use smoltcp::time::Instant;
 //!
@@ -24,6 +24,8 @@
 //! let mut gather = Gather::new(&mut memory);
 //!
 //! let mut config = Config::default();
+//! // Small stacks repeat what was lost after a second, and the default has lost patience by then.
+//! config.timeouts = Timeouts::WITHOUT_OS;
 //! config.limits.value = 16 * 1024;
 //! config.seed = 0x5eed; // of chance, if the machine has any
 //! let mut client = Client::<1, 2048, 1024>::new(config, buffers.add_to(&mut sockets))?;
@@ -65,4 +67,5 @@ mod time;
 pub use crate::buffers::Buffers;
 pub use crate::client::Client;
 pub use crate::lanes::{Lanes, Stack};
+pub use imds_core::config::Timeouts;
 pub use imds_core::{Config, Gather, Node, Reply};

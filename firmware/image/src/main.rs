@@ -144,9 +144,17 @@ fn print(printer: &mut Printer<Console>, asked: &str, node: &Node<'_>) {
         // Nodes come and go, and some are left out on purpose; but what was asked for should be there.
         Node::Missing(missing) => match missing.why {
             Why::LeftOut(_) => {}
-            Why::Absent if missing.path.trim_end_matches('/') != asked.trim_end_matches('/') => {}
-            why @ (Why::Absent | Why::BadName(_) | Why::Failed(_) | _) => {
-                printer.failure(why.cause().unwrap_or(Cause::Other), missing.path, why)
+            Why::Absent if missing.path.trim_end_matches('/') == asked.trim_end_matches('/') => {
+                printer.failure(Cause::Absent, missing.path, Why::Absent);
+            }
+            Why::Absent => {}
+            why @ (Why::BadName(_) | Why::Failed(_) | _) => {
+                let cause = why.cause().unwrap_or(Cause::Other);
+                let line = missing.name.escape_ascii();
+                match missing.name {
+                    [] => printer.failure(cause, missing.path, why),
+                    _ => printer.failure(cause, missing.path, format_args!("{why}: {line}")),
+                }
             }
         },
         Node::TooLong { path, .. } => {

@@ -5,7 +5,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::time::Duration;
 
 use heapless::{String, Vec};
-use imds_core::config::Target;
+use imds_core::config::{Target, Timeouts};
 use imds_core::endpoint::EndpointError;
 use imds_core::path::{MAX_PATH, PathError, root_of, validate};
 use imds_core::{Config, Endpoint};
@@ -219,22 +219,24 @@ impl<'a> Options<'a> {
     }
 
     /// The settings of the client: `chance` is its seed unless the command line has one.
-    ///
-    /// The time limits are longer than on an operating system. There is one stack below, and
-    /// nothing is known yet: the first connection waits for address resolution, of which this
-    /// stack repeats a lost packet after one second (as it does the first of a connection).
     #[must_use]
     pub fn config(&self, chance: u64, longest_value: u32) -> Config {
         let mut config = Config::new(self.target.clone());
         config.seed = self.seed.unwrap_or(chance);
         config.attempts = self.attempts.unwrap_or(config.attempts);
         config.limits.value = longest_value;
-        let phase = self.timeout.unwrap_or(Duration::from_millis(2500));
-        config.timeouts.connect = phase;
-        config.timeouts.first_byte = phase;
-        config.timeouts.body_idle = phase;
-        // Every attempt may use all of its time.
-        config.timeouts.operation = Some(phase * 3 * u32::from(config.attempts));
+        config.timeouts = Timeouts::WITHOUT_OS;
+        if let Some(phase) = self.timeout {
+            config.timeouts.connect = phase;
+            config.timeouts.first_byte = phase;
+            config.timeouts.body_idle = phase;
+        }
+        // Room for all attempts of two requests, the token's and the read's.
+        let attempt = config.timeouts.connect
+            + config.timeouts.first_byte
+            + config.timeouts.body_idle
+            + config.backoff_cap;
+        config.timeouts.operation = Some(attempt * 2 * u32::from(config.attempts));
         config
     }
 }
@@ -281,15 +283,16 @@ impl Address {
 }
 
 /// The IPv4 link-local address (RFC 3927 §2.1) of a network card: always the same, and never
-/// that of the service.
+/// one that EC2's services have.
 #[must_use]
 pub fn link_local_of(mac: [u8; 6]) -> Ipv4Addr {
     let [.., a, b] = mac;
-    // 169.254.0/24 and 169.254.255/24 are reserved.
-    match [1 + a % 254, b] {
-        [169, 254] => Ipv4Addr::new(169, 254, 169, 253),
-        [a, b] => Ipv4Addr::new(169, 254, a, b),
-    }
+    // 169.254.0/24 and 169.254.255/24 are reserved, and EC2 has services in 169.254.169/24.
+    let a = match 1 + a % 254 {
+        169 => 170,
+        a => a,
+    };
+    Ipv4Addr::new(169, 254, a, b)
 }
 
 /// The IPv6 link-local address (RFC 4291 appendix A) of a network card: neighbours are found
@@ -521,13 +524,12 @@ mod tests {
     }
 
     #[test]
-    fn no_card_gets_the_address_of_the_service() {
+    fn no_card_gets_an_address_of_the_services() {
         for a in 0..=255 {
             for b in 0..=255 {
                 let ip = link_local_of([0x0e, 0, 0, 0, a, b]);
                 assert!(ip.is_link_local());
-                assert!(!matches!(ip.octets(), [_, _, 0 | 255, _]));
-                assert_ne!(ip, Ipv4Addr::new(169, 254, 169, 254));
+                assert!(!matches!(ip.octets(), [_, _, 0 | 169 | 255, _]));
             }
         }
     }

@@ -51,10 +51,9 @@ impl<W: Write> Printer<W> {
         match self.format {
             Format::Flat => self.print(format_args!("error: {path}: {why}\n")),
             Format::Json => {
-                let (path, cause) = (Text(path), cause.name());
-                // The reasons are the core's own words, and have nothing to be escaped in them.
+                let (path, why, cause) = (Text(path), Text(why), Text(cause.name()));
                 self.print(format_args!(
-                    "{{\"path\":{path},\"error\":\"{why}\",\"cause\":\"{cause}\"}}\n"
+                    "{{\"path\":{path},\"error\":{why},\"cause\":{cause}}}\n"
                 ));
             }
         }
@@ -91,7 +90,7 @@ mod tests {
 
     fn a_bit_of_everything(printer: &mut Printer<&mut String>) {
         printer.value("/a", b"two\nlines");
-        printer.failure(Cause::Absent, "/b", "why");
+        printer.failure(Cause::Absent, "/b", "\"why\"");
         printer.value("/c", b"\xff");
     }
 
@@ -100,7 +99,7 @@ mod tests {
         let (text, code) = printed(Format::Flat, a_bit_of_everything);
         let lines = [
             "/a\t\"two\\nlines\"\n",
-            "error: /b: why\n",
+            "error: /b: \"why\"\n",
             "/c\t{\"base64\":\"/w==\"}\n",
             "exit=3 cause=absent\n",
         ];
@@ -112,7 +111,7 @@ mod tests {
         let (text, code) = printed(Format::Json, a_bit_of_everything);
         let lines = [
             "{\"path\":\"/a\",\"value\":\"two\\nlines\"}\n",
-            "{\"path\":\"/b\",\"error\":\"why\",\"cause\":\"absent\"}\n",
+            "{\"path\":\"/b\",\"error\":\"\\\"why\\\"\",\"cause\":\"absent\"}\n",
             "{\"path\":\"/c\",\"value\":{\"base64\":\"/w==\"}}\n",
             "exit=3 cause=absent\n",
         ];

@@ -126,7 +126,7 @@ fn from_processor() -> Option<u64> {
 
 fn from_timer() -> Option<u64> {
     let mut timer = Timer::start();
-    (0..5).find_map(|_| measure(|| timer.read()))
+    (0..10).find_map(|_| measure(|| timer.read()))
 }
 
 /// Channel 0 of the interval timer, counting down from 65536 again and again.
@@ -137,6 +137,8 @@ struct Timer {
 
 /// Its ticks in a second.
 const TIMER_FREQUENCY: u64 = 1_193_182;
+/// Ticks until it begins anew.
+const ROUND: u64 = 65_536;
 /// Ticks to measure over: 10 ms.
 const SPAN: u64 = TIMER_FREQUENCY / 100;
 
@@ -211,8 +213,10 @@ fn measure(mut read: impl FnMut() -> Reading) -> Option<u64> {
         }
     }
     let elapsed = last.after.wrapping_sub(start.after);
-    // In a pause of the host between two readings the timer may have gone round unseen.
-    if longest > elapsed / 4 {
+    // In a pause of the host between two readings the timer may have gone round unseen. If it had,
+    // the pause would be one round of all the ticks there were at least.
+    let all = ticks + ROUND;
+    if u128::from(longest) * u128::from(all) >= u128::from(elapsed) * u128::from(ROUND) {
         return None;
     }
     #[expect(

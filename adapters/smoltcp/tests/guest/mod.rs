@@ -11,7 +11,7 @@ use imds_core::{Config, Endpoint, Error, Gather, Node, OpId, Reply};
 use imds_mock::Mock;
 use imds_peer::device::Device;
 use imds_peer::{GUEST_MAC, Link, Options, Peer, Wire};
-use imds_smoltcp::{Buffers, Client};
+use imds_smoltcp::{Buffers, Client, Timeouts};
 use smoltcp::iface::{Interface, SocketSet};
 use smoltcp::time::Instant;
 use smoltcp::wire::{
@@ -26,10 +26,7 @@ pub(crate) fn config() -> Config {
     let mut config = Config::new(Target::One(Endpoint::IPV4));
     config.pace = None;
     config.seed = 7;
-    config.timeouts.connect = Duration::from_millis(2500);
-    config.timeouts.first_byte = Duration::from_millis(2500);
-    config.timeouts.body_idle = Duration::from_millis(2500);
-    config.timeouts.operation = Some(Duration::from_secs(30));
+    config.timeouts = Timeouts::WITHOUT_OS;
     config
 }
 
