@@ -8,7 +8,6 @@ mod law;
 mod loopback;
 mod memory;
 mod random;
-mod server;
 mod sink;
 mod socket;
 

@@ -12,10 +12,10 @@ use smoltcp::iface::{Config, Interface, PollIngressSingleResult, PollResult, Soc
 use smoltcp::phy::{self, Medium};
 use smoltcp::socket::tcp;
 use smoltcp::time::Instant;
-use smoltcp::wire::{HardwareAddress, IpCidr, IpEndpoint};
+use smoltcp::wire::{HardwareAddress, IpCidr, IpListenEndpoint};
 
 use crate::Network;
-use crate::server::Server;
+use imds_peer::pool::Pool;
 
 /// Whom packets reach: the metadata service at its two addresses and, at one that routes name
 /// too, the client. EC2 does not answer 169.254.169.254 itself, so it must not be the only one.
@@ -42,7 +42,7 @@ pub(crate) struct Loopback {
     interface: Interface,
     sockets: SocketSet<'static>,
     lanes: Box<dyn AnyLanes>,
-    server: Server,
+    server: Pool,
 }
 
 /// [`Lanes`], however many.
@@ -90,7 +90,7 @@ impl Loopback {
             interface,
             sockets,
             lanes: Box::new(Lanes::new(handles, seed)),
-            server: Server::default(),
+            server: Pool::default(),
         }
     }
 
@@ -194,9 +194,9 @@ impl Lane {
     }
 }
 
-fn endpoint(endpoint: &Endpoint) -> Option<IpEndpoint> {
+fn endpoint(endpoint: &Endpoint) -> Option<IpListenEndpoint> {
     match endpoint.host() {
-        Host::Ip(ip) => Some(IpEndpoint::new((*ip).into(), endpoint.port())),
+        Host::Ip(ip) => Some((*ip, endpoint.port()).into()),
         Host::Name(_) => None,
     }
 }

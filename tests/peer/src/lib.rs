@@ -33,7 +33,7 @@ mod gate;
 mod link;
 mod options;
 mod peer;
-mod pool;
+pub mod pool;
 mod random;
 pub mod unix;
 mod wire;

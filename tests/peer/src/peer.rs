@@ -17,6 +17,9 @@ use crate::{
     Counters, MAC, Network, Options, PREFIX, Presence, ROUTER, ROUTER6, SERVICE, SERVICE6, dhcp,
 };
 
+/// A client that says nothing and acknowledges nothing for so long is gone.
+const GIVEN_UP: Duration = Duration::from_secs(120);
+
 /// The other end of the guest's cable.
 ///
 /// Every call says what time it is, as a duration since the beginning; going back is taken for standing still. After each call
@@ -51,13 +54,19 @@ impl Peer {
             (Presence::Serving, Network::Firecracker) => &[IpAddr::V4(SERVICE)],
             (Presence::Absent | Presence::Silent | Presence::Refused, _) => &[],
         };
+        let mut sockets = SocketSet::new(Vec::new());
+        let mut pool = Pool::default()
+            .patience(GIVEN_UP)
+            .hop_limit(options.hops.map(|hops| hops.limit));
+        let endpoints = served.iter().map(|&address| (address, 80).into());
+        pool.listen_at(endpoints, &mut sockets);
         let mut peer = Self {
-            pool: Pool::new(served, options.hops.map(|hops| hops.limit)),
+            pool,
             options,
             mock,
             interface,
             device,
-            sockets: SocketSet::new(Vec::new()),
+            sockets,
             output: VecDeque::new(),
             counters: Counters::default(),
             now: Duration::ZERO,
@@ -123,7 +132,7 @@ impl Peer {
             u64::try_from(n).expect("a log in memory")
         };
         Counters {
-            connections: self.pool.accepted,
+            connections: self.pool.accepted(),
             token_puts: count(&|method, path| method == "PUT" && path == TOKEN_PATH),
             gets: count(&|method, _| method == "GET"),
             ..self.counters

@@ -1,6 +1,5 @@
-//! TCP port 80: listening sockets, and a connection of the mock behind every one that was taken up.
+//! The mock on a smoltcp stack: listening sockets, and a connection of the mock behind every one that a client took up.
 
-use core::net::IpAddr;
 use core::time::Duration;
 
 use imds_mock::{Action, Connection, Mock};
@@ -14,25 +13,28 @@ const SOCKETS: usize = 256;
 /// Holds the largest values of the metadata; longer answers wait for acknowledgements.
 const BUFFER: usize = 16 * 1024;
 
-/// A client that says nothing and acknowledges nothing for so long is gone.
-const GIVEN_UP: smoltcp::time::Duration = smoltcp::time::Duration::from_secs(120);
-
-pub(crate) struct Pool {
+/// The server's side of a stack that somebody else polls. Made for a stack on which nothing is ever under way, such as a
+/// loopback: no timer but the mock's own lets its clock stop.
+#[derive(Debug, Default)]
+pub struct Pool {
     /// Where it listens.
     endpoints: Vec<IpListenEndpoint>,
     slots: Vec<Slot>,
     /// The hop limit of token answers.
     limit: Option<u8>,
-    /// Connections that were established.
-    pub(crate) accepted: u64,
+    /// A client that says nothing and acknowledges nothing for so long is gone.
+    patience: Option<Duration>,
+    accepted: u64,
 }
 
+#[derive(Debug)]
 struct Slot {
     handle: SocketHandle,
     endpoint: IpListenEndpoint,
     stage: Stage,
 }
 
+#[derive(Debug)]
 enum Stage {
     /// Waits for a client, or for the end of the handshake.
     Listening,
@@ -48,29 +50,58 @@ enum Stage {
 }
 
 impl Pool {
-    pub(crate) fn new(addresses: &[IpAddr], limit: Option<u8>) -> Self {
-        Self {
-            endpoints: addresses
-                .iter()
-                .map(|&addr| IpListenEndpoint {
-                    addr: Some(addr.into()),
-                    port: 80,
-                })
-                .collect(),
-            slots: Vec::new(),
-            limit,
-            accepted: 0,
+    /// For a network on which frames take time and get lost: a client that says nothing and acknowledges nothing for so
+    /// long is gone, and TIME-WAIT is waited for.
+    #[must_use]
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = Some(patience);
+        self
+    }
+
+    /// The hop limit of answers to token requests, instead of the stack's.
+    #[must_use]
+    pub fn hop_limit(mut self, limit: Option<u8>) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// From now on it listens at these endpoints and no others. Whoever is connected, or about to be, stays so.
+    pub fn listen_at(
+        &mut self,
+        endpoints: impl IntoIterator<Item = IpListenEndpoint>,
+        sockets: &mut SocketSet<'_>,
+    ) {
+        self.endpoints = endpoints.into_iter().collect();
+        for slot in &mut self.slots {
+            let state = sockets.get::<Socket<'_>>(slot.handle).state();
+            if state == State::Listen && !self.endpoints.contains(&slot.endpoint) {
+                slot.stage = Stage::Gone;
+            }
+        }
+        self.clear(sockets);
+        self.listen(sockets);
+    }
+
+    /// Connections that were established so far.
+    #[must_use]
+    pub fn accepted(&self) -> u64 {
+        self.accepted
+    }
+
+    /// Closes every connection that it serves.
+    pub fn hang_up(&mut self, now: Duration, sockets: &mut SocketSet<'_>, mock: &mut Mock) {
+        for slot in &mut self.slots {
+            if let Stage::Serving { connection, .. } = &mut slot.stage {
+                connection.closed(now, mock);
+                sockets.get_mut::<Socket<'_>>(slot.handle).close();
+                slot.stage = Stage::Leaving;
+            }
         }
     }
 
     /// One step on every connection. The segments of a step have to go out before the next one, so that what the mock
     /// sends apart arrives apart. False: there was nothing to do.
-    pub(crate) fn step(
-        &mut self,
-        now: Duration,
-        sockets: &mut SocketSet<'_>,
-        mock: &mut Mock,
-    ) -> bool {
+    pub fn step(&mut self, now: Duration, sockets: &mut SocketSet<'_>, mock: &mut Mock) -> bool {
         let mut moved = false;
         for slot in &mut self.slots {
             let socket = sockets.get_mut::<Socket<'_>>(slot.handle);
@@ -85,7 +116,20 @@ impl Pool {
                 moved = true;
             }
             moved |= slot.step(now, socket, mock, self.limit);
+            // TIME-WAIT is there for segments that are still under way.
+            if matches!(slot.stage, Stage::Leaving)
+                && socket.state() == State::TimeWait
+                && self.patience.is_none()
+            {
+                slot.stage = Stage::Gone;
+            }
         }
+        self.clear(sockets);
+        self.listen(sockets);
+        moved
+    }
+
+    fn clear(&mut self, sockets: &mut SocketSet<'_>) {
         self.slots.retain(|slot| {
             let gone = matches!(slot.stage, Stage::Gone);
             if gone {
@@ -93,12 +137,11 @@ impl Pool {
             }
             !gone
         });
-        self.listen(sockets);
-        moved
     }
 
-    /// Keeps one socket listening on every endpoint. One is enough: frames come in one at a time.
-    fn listen(&mut self, sockets: &mut SocketSet<'_>) {
+    /// Keeps one socket listening on every endpoint. One is enough where packets come in one at a time, and this is called
+    /// after each; [`step`](Self::step) does too.
+    pub fn listen(&mut self, sockets: &mut SocketSet<'_>) {
         for i in 0..self.endpoints.len() {
             let endpoint = self.endpoints[i];
             let mut listening = false;
@@ -113,7 +156,7 @@ impl Pool {
                 }
             }
             if !listening && self.slots.len() < SOCKETS {
-                let mut socket = socket();
+                let mut socket = socket(self.patience);
                 socket
                     .listen(endpoint)
                     .expect("a new socket, and the port is not 0");
@@ -127,7 +170,8 @@ impl Pool {
     }
 
     /// When the mock wants to be called again.
-    pub(crate) fn next_timeout(&self) -> Option<Duration> {
+    #[must_use]
+    pub fn next_timeout(&self) -> Option<Duration> {
         self.slots
             .iter()
             .filter_map(|slot| match &slot.stage {
@@ -138,7 +182,7 @@ impl Pool {
     }
 }
 
-fn socket() -> Socket<'static> {
+fn socket(patience: Option<Duration>) -> Socket<'static> {
     let buffer = || SocketBuffer::new(vec![0; BUFFER]);
     let mut socket = Socket::new(buffer(), buffer());
     // Every byte that the mock sends by itself is a segment by itself.
@@ -146,7 +190,7 @@ fn socket() -> Socket<'static> {
     // As Linux does at the beginning of a connection. The acknowledgement of a PUT so goes out before its answer, and
     // arrives even where the answer may not.
     socket.set_ack_delay(None);
-    socket.set_timeout(Some(GIVEN_UP));
+    socket.set_timeout(patience.map(Into::into));
     socket
 }
 
