@@ -17,8 +17,8 @@ use imds_core::model::{
 use imds_core::path::PathError;
 use imds_core::walk::{BadName, Include, Options, Sensitive, Summary, Why};
 use imds_core::{
-    Cause, Client, Config, Counters, Endpoint, Error, Event, Fault, Instant, Lane, Leaf, Missing,
-    Misuse, OpId, Peer, Phase, Reason, Reply, Route, Session, Want, What,
+    Cause, Client, Config, Counters, Endpoint, Error, Event, Fault, Gather, Instant, Lane, Leaf,
+    Missing, Misuse, Node, OpId, Peer, Phase, Reason, Reply, Route, Session, Want, What,
 };
 
 macro_rules! pin {
@@ -50,6 +50,7 @@ fn what_is_passed_around() {
         Want<'_> = 56,
         Leaf<'_> = 56,
         Missing<'_> = 48,
+        Node<'_> = 48,
         OpId = 8,
         Reply = 16,
         Result<Reply, Error> = 16,
@@ -89,6 +90,9 @@ fn what_a_client_is_made_of() {
         Session<Vec<u8>, 16, 4, 512> = 14264,
         Client<1, 2048, 1024> = 7728,
         Client<4, 4096, 8192> = 31280,
+        Gather<'_> = 432,
+        imds_smoltcp::Client<1, 2048, 1024> = 8040,
+        imds_smoltcp::Lanes<4> = 384,
     }
 }
 
