@@ -275,15 +275,6 @@ fn a_reset_for_ever_and_an_end_for_ever_are_told_apart() {
 }
 
 #[test]
-fn a_kept_connection_that_the_server_closed_costs_nothing() {
-    let mut guest = guest::<1>(ec2().never_close(true));
-    assert_reads(&mut guest);
-    let before = guest.dialled.len();
-    assert_reads(&mut guest);
-    assert_eq!(guest.dialled.len(), before, "it was kept");
-}
-
-#[test]
 fn every_connection_has_a_local_port_of_its_own() {
     let mut guest = guest::<3>(ec2().always_close(true));
     guest.walk("/latest/").expect("a tree");
