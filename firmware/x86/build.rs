@@ -5,7 +5,7 @@
 //! 0x1f, and in `DEP_IMDS_X86_STACK_SIZE_ARG` the beginning of the one that sets another stack
 //! size.
 
-use std::env;
+use std::{env, fs};
 
 /// For a linker that is called directly.
 const ARGUMENTS: [&str; 8] = [
@@ -26,7 +26,15 @@ const STACK_SIZE: &str = "--defsym=imds_x86_stack_size=";
 fn main() {
     let directory = env::var("CARGO_MANIFEST_DIR").expect("cargo sets it");
     let mut arguments: Vec<String> = ARGUMENTS.iter().map(ToString::to_string).collect();
-    arguments.push(format!("-T{directory}/link.ld"));
+    let script = fs::read_to_string(format!("{directory}/link.ld")).expect("it is in the package");
+    // Without optimisation every move is a copy, and the stack holds them all.
+    let script = match env::var("OPT_LEVEL").as_deref() {
+        Ok("0") => script.replace("imds_x86_stack_size = 64K", "imds_x86_stack_size = 1M"),
+        _ => script,
+    };
+    let out = env::var("OUT_DIR").expect("cargo sets it");
+    fs::write(format!("{out}/imds-x86.ld"), script).expect("the folder is ours");
+    arguments.push(format!("-T{out}/imds-x86.ld"));
     if env::var_os("CARGO_FEATURE_DEFMT").is_some() {
         // Found on the search path that defmt's own build script adds to.
         arguments.push("-Tdefmt.x".to_owned());

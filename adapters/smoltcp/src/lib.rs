@@ -6,7 +6,7 @@
 //! protocol on, and says when it wants to be called again.
 //!
 //! ```no_run
-//! use imds_smoltcp::{Buffers, Client, Config, Gather, Node, Reply, Timeouts};
+//! use imds_smoltcp::{Buffers, Client, Config, Error, Gather, Node, Reply, Timeouts};
 //! use smoltcp::iface::{Interface, SocketSet, SocketStorage};
 //! use smoltcp::time::Instant;
 //!
@@ -15,7 +15,7 @@
 //! #     device: &mut impl smoltcp::phy::Device,
 //! #     now: impl Fn() -> Instant,
 //! #     sleep: impl Fn(Option<smoltcp::time::Duration>),
-//! # ) -> Result<(), imds_core::Error> {
+//! # ) -> Result<(), Error> {
 //! // One connection. All memory is lent.
 //! let mut buffers = Buffers::<1, 1460, 512>::new();
 //! let mut storage = [SocketStorage::EMPTY; 2];
@@ -67,5 +67,8 @@ mod time;
 pub use crate::buffers::Buffers;
 pub use crate::client::Client;
 pub use crate::lanes::{Lanes, Stack};
-pub use imds_core::config::Timeouts;
-pub use imds_core::{Config, Gather, Node, Reply};
+/// The core, for all that is not named below.
+pub use imds_core;
+pub use imds_core::config::{Target, Timeouts};
+pub use imds_core::walk::Options;
+pub use imds_core::{Cause, Config, Endpoint, Error, Gather, Misuse, Node, OpId, Reply};

@@ -140,9 +140,9 @@ impl<'a> Options<'a> {
                 .set(name, value, &mut link_local)
                 .map_err(|why| BadOption { name, value, why })?;
         }
+        // Of no use otherwise; but who has another address is to send from that.
+        let asked_for = options.addresses.contains(&Address::LinkLocal) && !options.dhcp;
         options.dhcp |= options.addresses.is_empty();
-        // Of no use otherwise.
-        let asked_for = options.addresses.contains(&Address::LinkLocal);
         options.link_local = link_local.unwrap_or(asked_for);
         if options.jobs.is_empty() {
             // As `imdsctl dump`.
@@ -458,6 +458,7 @@ mod tests {
     fn what_is_said_of_link_local_sources_counts_in_any_order() {
         for (line, link_local) in [
             ("ip=ll", true),
+            ("ip=ll ip=dhcp", false),
             ("ip=169.254.7.7/16", false),
             ("ip=169.254.7.7/16 imds.link-local=true", true),
             ("ip=ll imds.link-local=false", false),

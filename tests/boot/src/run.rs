@@ -75,10 +75,18 @@ fn boot(arguments: &BootArguments) -> Result<u8, Error> {
         boot = boot.cpu(model);
     }
     let mut stdout = io::stdout();
+    let mut unwritten = None;
     let outcome = boot.run_with(|bytes| {
-        // Whoever closed the pipe has read enough; the boot goes on to its exit code.
-        let _ = stdout.write_all(bytes).and_then(|()| stdout.flush());
+        if let Err(error) = stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+            // Whoever closed the pipe has read enough; the boot goes on to its exit code.
+            if error.kind() != io::ErrorKind::BrokenPipe {
+                unwritten.get_or_insert(error);
+            }
+        }
     })?;
+    if let Some(error) = unwritten {
+        return Err(Error::File(PathBuf::from("standard output"), error));
+    }
     if arguments.log {
         match outcome.log(image) {
             Ok(lines) => lines.iter().for_each(|line| eprintln!("{line}")),

@@ -7,6 +7,7 @@ use crate::{boot, both, image, run, sorted};
 
 both! {
     nothing_but_the_machine_s_library
+    the_template_in_a_folder_of_its_own
     no_second_serial_port
     no_isa_debug_exit
     two_mebibytes_are_enough
@@ -27,6 +28,17 @@ fn nothing_but_the_machine_s_library(flavour: Flavour) {
         ] {
             assert!(outcome.serial.contains(line), "{line}: {outcome}");
         }
+    }
+}
+
+/// What the documentation tells people to copy, copied and built.
+fn the_template_in_a_folder_of_its_own(flavour: Flavour) {
+    let mine = image(flavour).with_file_name("my-image");
+    for machine in Machine::ALL {
+        let outcome = Boot::new(&mine).machine(machine).run();
+        let outcome = outcome.unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(outcome.ending, Ending::Code(0), "{outcome}");
+        assert_eq!(outcome.serial, "instance-id: i-0123456789abcdef0\n");
     }
 }
 
