@@ -1,0 +1,132 @@
+//! Typed documents, read into memory that is wiped afterwards.
+
+use core::fmt;
+
+use embedded_nal_async::TcpConnect;
+use imds_core::Error;
+use imds_core::model::{DocumentError, IdentityDocument, RoleCredentials, role_name};
+use imds_core::path::{MAX_PATH, PathError};
+use zeroize::Zeroize;
+
+use crate::client::Client;
+use crate::timer::Timer;
+
+/// The listing that names the instance's role (facts §2.2).
+const ROLES: &str = "/latest/meta-data/iam/security-credentials/";
+/// The instance identity document (facts §6).
+const IDENTITY: &str = "/latest/dynamic/instance-identity/document";
+
+impl<S: TcpConnect, T: Timer, const WINDOW: usize, const ARENA: usize>
+    Client<'_, S, T, WINDOW, ARENA>
+{
+    /// The instance identity document, unverified; `None` if there is none.
+    ///
+    /// `memory` is for its text, which has some 500 bytes, and is wiped. What the text leaves of
+    /// it is for escapes, which real documents have not.
+    ///
+    /// # Errors
+    /// [`ReadError`] says whose fault it is.
+    pub async fn identity_document(
+        &mut self,
+        memory: &mut [u8],
+    ) -> Result<Option<IdentityDocument>, ReadError> {
+        let memory = Wipe(memory);
+        let Some(len) = self.length(IDENTITY, memory.0).await? else {
+            return Ok(None);
+        };
+        let (body, scratch) = memory.0.split_at_mut(len);
+        Ok(Some(IdentityDocument::parse(body, scratch)?))
+    }
+
+    /// The credentials of the instance's role, with room for a session token of `TOKEN` bytes;
+    /// `None` if it has none.
+    ///
+    /// `memory` is for the document's text, which has `TOKEN` and some 500 bytes, and is wiped,
+    /// also if the future is dropped. What the text leaves of it is for escapes, which real
+    /// documents have not.
+    ///
+    /// # Errors
+    /// [`ReadError`] says whose fault it is. A document that says that the role cannot be
+    /// assumed is [`NotSuccess`](DocumentError::NotSuccess).
+    pub async fn credentials<const TOKEN: usize>(
+        &mut self,
+        memory: &mut [u8],
+    ) -> Result<Option<RoleCredentials<TOKEN>>, ReadError> {
+        let memory = Wipe(memory);
+        let mut path = [0; MAX_PATH];
+        let path = match self.get(ROLES, memory.0).await?.and_then(role_name) {
+            None => return Ok(None),
+            Some(role) => join(ROLES, role, &mut path)?,
+        };
+        let Some(len) = self.length(path, memory.0).await? else {
+            return Ok(None);
+        };
+        let (body, scratch) = memory.0.split_at_mut(len);
+        Ok(Some(RoleCredentials::parse(body, scratch)?))
+    }
+
+    /// [`get`](Self::get), for those who need all of the memory again.
+    async fn length(&mut self, path: &str, memory: &mut [u8]) -> Result<Option<usize>, Error> {
+        Ok(self.get(path, memory).await?.map(<[u8]>::len))
+    }
+}
+
+/// Two texts as one.
+fn join<'p>(directory: &str, name: &str, memory: &'p mut [u8]) -> Result<&'p str, Error> {
+    const TOO_LONG: Error = Error::Misuse(imds_core::Misuse::Path(PathError::TooLong));
+    let len = directory.len() + name.len();
+    let path = memory.get_mut(..len).ok_or(TOO_LONG)?;
+    let (start, end) = path.split_at_mut(directory.len());
+    start.copy_from_slice(directory.as_bytes());
+    end.copy_from_slice(name.as_bytes());
+    // Two texts in a row are a text.
+    core::str::from_utf8(path).map_err(|_| TOO_LONG)
+}
+
+/// Memory that is wiped in the end, whatever that is.
+struct Wipe<'m>(&'m mut [u8]);
+
+impl Drop for Wipe<'_> {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+/// Why a document could not be had.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ReadError {
+    /// It could not be read.
+    Imds(Error),
+    /// It was read, and is not what it should be.
+    Document(DocumentError),
+}
+
+impl From<Error> for ReadError {
+    fn from(error: Error) -> Self {
+        Self::Imds(error)
+    }
+}
+
+impl From<DocumentError> for ReadError {
+    fn from(error: DocumentError) -> Self {
+        Self::Document(error)
+    }
+}
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Imds(error) => error.fmt(f),
+            Self::Document(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for ReadError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Imds(error) => Some(error),
+            Self::Document(error) => Some(error),
+        }
+    }
+}
