@@ -1,11 +1,11 @@
 //! The lane's connection on a stack.
 
 use core::net::SocketAddr;
+use core::pin::pin;
 use core::time::Duration;
 
 use embedded_io_async::{Error as _, ErrorKind, Read as _, Write as _};
 use embedded_nal_async::TcpConnect;
-use imds_core::endpoint::Host;
 use imds_core::{Endpoint, Event, Fault, Instant, Route};
 
 use crate::timer::{Timer, before};
@@ -27,29 +27,32 @@ impl<'s, S: TcpConnect> Link<'s, S> {
         }
     }
 
-    /// Connects to one of the route's endpoints, one after the other: a stack may have room for
-    /// one connection only. Each gets half of the time.
+    /// Connects to one of the addresses, one after the other: a stack may have room for one
+    /// connection only. Each gets half of the time.
     pub(crate) async fn connect(
         &mut self,
-        route: &Route,
+        addresses: Addresses,
         timer: &impl Timer,
         until: Option<Instant>,
     ) -> Event {
         self.give_up();
-        let Some(second) = &route.second else {
-            return match self.connect_to(&route.first).await {
+        let Some(second) = addresses.second else {
+            return match self.connect_to(addresses.first).await {
                 Ok(()) => Event::Connected,
                 Err(fault) => Event::Failed(fault),
             };
         };
         let now = timer.now();
         let turn = until.map(|until| now + half(until.saturating_since(now)));
-        let first = match before(timer, turn, self.connect_to(&route.first)).await {
-            Some(Ok(())) => return Event::Connected,
-            Some(Err(fault)) => fault,
-            None => Fault::TimedOut,
+        let first = {
+            let io = pin!(self.connect_to(addresses.first));
+            match before(timer, turn, io).await {
+                Some(Ok(())) => return Event::Connected,
+                Some(Err(fault)) => fault,
+                None => Fault::TimedOut,
+            }
         };
-        match self.connect_to(second).await {
+        match self.connect_to(Some(second)).await {
             Ok(()) => Event::ConnectedSecond,
             // No way to one family says less than what happened on the other.
             Err(fault) if first == Fault::Unreachable => Event::Failed(fault),
@@ -57,11 +60,8 @@ impl<'s, S: TcpConnect> Link<'s, S> {
         }
     }
 
-    async fn connect_to(&mut self, endpoint: &Endpoint) -> Result<(), Fault> {
-        let Host::Ip(ip) = *endpoint.host() else {
-            return Err(Fault::NameNotFound);
-        };
-        let remote = SocketAddr::new(ip, endpoint.port());
+    async fn connect_to(&mut self, remote: Option<SocketAddr>) -> Result<(), Fault> {
+        let remote = remote.ok_or(Fault::NameNotFound)?;
         let connection = self.stack.connect(remote).await;
         self.connection = Some(connection.map_err(|error| {
             let fault = fault(error.kind());
@@ -110,6 +110,24 @@ impl<'s, S: TcpConnect> Link<'s, S> {
     pub(crate) fn give_up(&mut self) {
         self.connection = None;
         self.unflushed = false;
+    }
+}
+
+/// Where a route leads: all of it that a future has to keep. An endpoint is some hundred bytes.
+#[derive(Clone, Copy)]
+pub(crate) struct Addresses {
+    first: Option<SocketAddr>,
+    second: Option<SocketAddr>,
+}
+
+impl Addresses {
+    /// A host name has none.
+    pub(crate) fn of(route: &Route) -> Self {
+        let address = |endpoint: &Endpoint| Some(SocketAddr::new(endpoint.ip()?, endpoint.port()));
+        Self {
+            first: address(&route.first),
+            second: route.second.as_ref().and_then(address),
+        }
     }
 }
 

@@ -1,10 +1,10 @@
 //! Time as the program has it.
 
 use core::future::{Future, poll_fn};
-use core::pin::pin;
+use core::pin::{Pin, pin};
 use core::task::Poll;
 
-use imds_core::{Event, Instant};
+use imds_core::Instant;
 
 /// A monotonic clock that can wake a task.
 pub trait Timer {
@@ -26,13 +26,13 @@ impl<T: Timer + ?Sized> Timer for &T {
     }
 }
 
-/// What `future` gives, if it does by `until`.
+/// What `future` gives, if it does by `until`. (Lent, because a future that is handed on by value
+/// takes its room twice.)
 pub(crate) async fn before<F: Future>(
     timer: &impl Timer,
     until: Option<Instant>,
-    future: F,
+    mut future: Pin<&mut F>,
 ) -> Option<F::Output> {
-    let mut future = pin!(future);
     let Some(until) = until else {
         return Some(future.await);
     };
@@ -42,15 +42,6 @@ pub(crate) async fn before<F: Future>(
         Poll::Pending => alarm.as_mut().poll(cx).map(|()| None),
     })
     .await
-}
-
-/// The event that `future` gives; `Blocked` if it gives none by `until`.
-pub(crate) async fn event_before(
-    timer: &impl Timer,
-    until: Option<Instant>,
-    future: impl Future<Output = Event>,
-) -> Event {
-    before(timer, until, future).await.unwrap_or(Event::Blocked)
 }
 
 /// embassy-time's clock, of whatever driver the program has.

@@ -1,6 +1,7 @@
 //! The lane driven: what it wants of the network is awaited here, and all else is
 //! [`drive::step`]'s.
 
+use core::pin::pin;
 use core::time::Duration;
 
 use embedded_nal_async::TcpConnect;
@@ -8,8 +9,9 @@ use imds_core::drive::{self, Sink, Step};
 use imds_core::{Error, Event, Gather, Instant, Leaf, Missing, OpId, Route, Want};
 
 use crate::client::Client;
+use crate::link::Addresses;
 use crate::output::Output;
-use crate::timer::{Timer, event_before};
+use crate::timer::{Timer, before};
 
 /// Between two looks at a session that names no deadline. With one lane it always does.
 const SHORTEST_NAP: Duration = Duration::from_millis(1);
@@ -36,12 +38,19 @@ impl<S: TcpConnect, T: Timer, const WINDOW: usize, const ARENA: usize>
         let until = session.deadline(lane).map(|(at, _)| at);
         let event = match lane.poll() {
             Some(Want::Connect) => {
-                let route = session.route();
+                let addresses = Addresses::of(&session.route());
                 let phase = lane.deadline().map(|(at, _)| at);
-                event_before(timer, until, link.connect(&route, timer, phase)).await
+                let io = pin!(link.connect(addresses, timer, phase));
+                before(timer, until, io).await.unwrap_or(Event::Blocked)
             }
-            Some(Want::Send(bytes)) => event_before(timer, until, link.send(bytes)).await,
-            Some(Want::Receive) => event_before(timer, until, link.receive(lane.rx_window())).await,
+            Some(Want::Send(bytes)) => {
+                let io = pin!(link.send(bytes));
+                before(timer, until, io).await.unwrap_or(Event::Blocked)
+            }
+            Some(Want::Receive) => {
+                let io = pin!(link.receive(lane.rx_window()));
+                before(timer, until, io).await.unwrap_or(Event::Blocked)
+            }
             Some(Want::Leaf(leaf)) if get == Some(leaf.op) => {
                 output.take(&leaf).await?;
                 Event::Taken

@@ -358,6 +358,23 @@ fn a_flush_that_fails_does_not_hide_the_answer() {
     read_id(&net, &mut net.client());
 }
 
+/// embassy-net's flush.
+#[test]
+fn a_flush_that_waits_for_the_server_takes_none_of_the_answers_time() {
+    let net = Net::new(ec2());
+    net.acks.set(true);
+    let mut client = net.client();
+    read_id(&net, &mut client);
+    assert_eq!(net.now.get(), Duration::ZERO);
+
+    let net = Net::new(ec2().fault(Fault::token().stall()));
+    net.acks.set(true);
+    let mut client = net.client();
+    let error = net.run(client.get(ID, &mut [0; 64])).unwrap_err();
+    assert_eq!(error, Error::Timeout(Reason::TokenReply));
+    assert_eq!(net.now.get(), config().timeouts.first_byte);
+}
+
 #[test]
 fn a_token_is_renewed_before_it_ends_and_replaced_when_it_is_revoked() {
     let net = Net::new(ec2().token_ttl_override(TtlOverride::Fixed(60)));
@@ -472,6 +489,18 @@ fn an_operation_ends_in_its_time_whatever_the_server_does() {
             read_id(&net, &mut client);
         }
     }
+}
+
+/// All of it is inline: the window, the arena, and what the core says of itself in its docs.
+#[test]
+fn the_size_of_a_client_is_known() {
+    let size = size_of::<TestClient<'static>>();
+    assert!(size <= 8 * 1024, "{size}");
+    let net = Net::new(ec2());
+    let mut client = net.client();
+    let mut memory = [0; 64];
+    let get = size_of_val(&client.get(ID, &mut memory));
+    assert!(get <= 1536, "{get}");
 }
 
 #[test]

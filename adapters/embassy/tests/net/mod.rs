@@ -33,6 +33,8 @@ pub(crate) struct Net {
     pub(crate) doors: Cell<[Door; 2]>,
     /// What flushing comes to after it has sent everything.
     pub(crate) flush: Cell<Result<(), ErrorKind>>,
+    /// Flushing waits for an acknowledgement, and the server acknowledges when it answers.
+    pub(crate) acks: Cell<bool>,
     pub(crate) connects: RefCell<Vec<SocketAddr>>,
     /// The server gives up the connection that it keeps.
     pub(crate) hung_up: Cell<bool>,
@@ -52,6 +54,7 @@ impl Net {
             piece: Cell::new(usize::MAX),
             doors: Cell::new([Door::Open; 2]),
             flush: Cell::new(Ok(())),
+            acks: Cell::new(false),
             connects: RefCell::default(),
             hung_up: Cell::new(false),
             open: Cell::new(0),
@@ -267,11 +270,19 @@ impl Write for Socket<'_> {
         self.begin();
         self.net.breathe().await;
         let bytes: Vec<u8> = self.unsent.drain(..).collect();
-        if !self.net.hung_up.get() {
+        let net = self.net;
+        if !net.hung_up.get() {
             let now = self.net.now.get();
             let mock = &mut self.net.mock.borrow_mut();
             let connection = self.connection.as_mut().expect("connected");
             connection.receive(now, mock, &bytes);
+        }
+        if net.acks.get() {
+            poll_fn(|_| match self.connection().transmit() {
+                Action::Idle => Poll::Pending,
+                Action::Send(_) | Action::Close | Action::Reset => Poll::Ready(()),
+            })
+            .await;
         }
         self.is_void = false;
         self.net.flush.get().map_err(NetError)
