@@ -222,6 +222,22 @@ fn a_get_in_the_middle_of_a_walk() {
     assert_eq!(found, leaves(&net));
 }
 
+/// While the get pauses between two attempts the walk stands still: nobody takes its nodes.
+#[test]
+fn a_get_in_the_middle_of_a_walk_is_tried_again() {
+    let net = Net::new(ec2().fault(Fault::on("GET", ID).times(2).status(503)));
+    let mut client = net.client_with(unpaced());
+    let mut memory = vec![0; 64 * 1024];
+    let path = "/latest/dynamic/";
+    let mut walk = client.walk(path, options(), &mut memory).unwrap();
+    assert!(net.run(walk.next()).unwrap().is_some());
+    let before = net.mock.borrow().log().len();
+    let mut memory = [0; 64];
+    let id = net.run(walk.get(ID, &mut memory));
+    assert_eq!(id, Ok(Some(&leaf(&net, ID)[..])));
+    assert_eq!(net.mock.borrow().log().len(), before + 3);
+}
+
 #[test]
 fn nodes_without_a_value_are_reported_once_whatever_is_read_in_between() {
     let listing = "ami-id\n\n  \ninstance-id\n../x\ngone";
