@@ -13,7 +13,7 @@ use crate::link::Addresses;
 use crate::output::Output;
 use crate::timer::{Timer, before};
 
-/// Between two looks at a session that names no deadline. With one lane it always does.
+/// Between two looks at a session that names no deadline to come. With one lane it always does.
 const SHORTEST_NAP: Duration = Duration::from_millis(1);
 
 impl<S: TcpConnect, T: Timer, const WINDOW: usize, const ARENA: usize>
@@ -92,10 +92,10 @@ impl<S: TcpConnect, T: Timer, const WINDOW: usize, const ARENA: usize>
     /// Sleeps until there may be something to do without the network: a pause before another
     /// attempt, or for the pace.
     pub(crate) async fn nap(&mut self) {
-        let at = match self.session.deadline(&self.lane) {
-            Some((at, _)) => at,
-            None => self.timer.now() + SHORTEST_NAP,
-        };
+        let now = self.timer.now();
+        let at = self.session.deadline(&self.lane).map(|(at, _)| at);
+        // One that has passed would be no sleep at all, and other tasks would not have their turn.
+        let at = at.filter(|at| *at > now).unwrap_or(now + SHORTEST_NAP);
         self.timer.wait_until(at).await;
     }
 }
