@@ -1,0 +1,84 @@
+//! The front for any stack, over one on `std` that is not embassy-net's: [`net`].
+
+mod dropping;
+mod net;
+mod trouble;
+mod values;
+mod walks;
+
+use core::time::Duration;
+
+use imds_core::walk::{Include, Why};
+use imds_core::{Fault as NetFault, Peer, Phase, Reason, What};
+use imds_embassy::{
+    Client, Config, Endpoint, Error, GetIntoError, Misuse, Node, Options, Target, Timeouts,
+};
+use imds_mock::{Fault, Mock, Profile, Tree, TtlOverride};
+use net::{Door, ErrorKind, ErrorType, Net, Write, config};
+
+const ID: &str = "/latest/meta-data/instance-id";
+const AMI: &str = "/latest/meta-data/ami-id";
+const ABSENT: &str = "/latest/meta-data/spot/instance-action";
+
+fn ec2() -> Mock {
+    Mock::new(Profile::Ec2)
+}
+
+fn leaf(net: &Net, path: &str) -> Vec<u8> {
+    net.mock.borrow().data().leaf(path).expect("a leaf")
+}
+
+type TestClient<'n> = Client<'n, Net, &'n Net, 2048, 1024>;
+
+/// Gets the id and compares it.
+fn read_id(net: &Net, client: &mut TestClient<'_>) {
+    let mut memory = [0; 64];
+    let id = net.run(client.get(ID, &mut memory));
+    assert_eq!(id, Ok(Some(&leaf(net, ID)[..])));
+}
+
+/// Collects, and breathes.
+#[derive(Default)]
+struct Store(Vec<u8>, Option<usize>);
+
+impl ErrorType for Store {
+    type Error = core::convert::Infallible;
+}
+
+impl Write for Store {
+    async fn write(&mut self, buf: &[u8]) -> Result<usize, Self::Error> {
+        let room = self.1.map_or(usize::MAX, |room| room - self.0.len());
+        let n = buf.len().min(100).min(room);
+        self.0.extend(&buf[..n]);
+        Ok(n)
+    }
+
+    async fn flush(&mut self) -> Result<(), Self::Error> {
+        Ok(())
+    }
+}
+
+fn options() -> Options {
+    Options::include(Include::ALL)
+}
+
+fn leaves(net: &Net) -> Vec<(String, Vec<u8>)> {
+    let mut leaves: Vec<_> = net.mock.borrow().data().leaves().collect();
+    leaves.sort();
+    leaves
+}
+
+fn unpaced() -> Config {
+    Config {
+        pace: None,
+        ..config()
+    }
+}
+
+fn owned(node: Node<'_>) -> (String, Vec<u8>) {
+    match node {
+        Node::Leaf { path, value, .. } => (path.to_owned(), value.to_vec()),
+        Node::Missing(missing) => panic!("{missing:?}"),
+        Node::TooLong { path, .. } => panic!("{path}"),
+    }
+}
