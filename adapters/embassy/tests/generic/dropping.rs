@@ -107,7 +107,7 @@ fn every_await_of_a_writer_may_be_dropped() {
         let net = Net::new(ec2().tree(tree));
         net.piece.set(300);
         let mut client = net.client();
-        let mut store = Store::default();
+        let mut store = Store::on(&net);
         let mut get = Box::pin(client.get_into("/latest/user-data", &mut store));
         let ended = net.poll(get.as_mut(), polls).is_some();
         drop(get);

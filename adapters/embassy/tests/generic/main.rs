@@ -37,18 +37,23 @@ fn read_id(net: &Net, client: &mut TestClient<'_>) {
     assert_eq!(id, Ok(Some(&leaf(net, ID)[..])));
 }
 
-/// Collects, and breathes.
-#[derive(Default)]
-struct Store(Vec<u8>, Option<usize>);
+/// Collects, as much as there is room for, and takes its time.
+struct Store<'n>(Vec<u8>, usize, &'n Net);
 
-impl ErrorType for Store {
+impl<'n> Store<'n> {
+    fn on(net: &'n Net) -> Self {
+        Self(Vec::new(), usize::MAX, net)
+    }
+}
+
+impl ErrorType for Store<'_> {
     type Error = core::convert::Infallible;
 }
 
-impl Write for Store {
+impl Write for Store<'_> {
     async fn write(&mut self, buf: &[u8]) -> Result<usize, Self::Error> {
-        let room = self.1.map_or(usize::MAX, |room| room - self.0.len());
-        let n = buf.len().min(100).min(room);
+        self.2.breathe().await;
+        let n = buf.len().min(100).min(self.1 - self.0.len());
         self.0.extend(&buf[..n]);
         Ok(n)
     }

@@ -114,7 +114,7 @@ impl Net {
     }
 
     /// Every call of a stack takes its time, though none by the clock.
-    async fn breathe(&self) {
+    pub(crate) async fn breathe(&self) {
         let mut waited = false;
         poll_fn(|_| {
             if core::mem::replace(&mut waited, true) {

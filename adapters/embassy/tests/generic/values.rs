@@ -64,14 +64,14 @@ fn a_value_larger_than_all_memory_goes_to_a_writer() {
     let tree = Tree::built_in().with("/latest/user-data", large.clone());
     let net = Net::new(ec2().tree(tree));
     let mut client = net.client();
-    let mut store = Store::default();
+    let mut store = Store::on(&net);
     let written = net.run(client.get_into("/latest/user-data", &mut store));
     assert_eq!(written, Ok(Some(large.len())));
     assert_eq!(store.0, large);
     let absent = net.run(client.get_into(ABSENT, &mut store));
     assert_eq!(absent, Ok(None));
 
-    let mut full = Store(Vec::new(), Some(1000));
+    let mut full = Store(Vec::new(), 1000, &net);
     let error = net.run(client.get_into("/latest/user-data", &mut full));
     assert_eq!(error, Err(GetIntoError::WriterFull));
     read_id(&net, &mut client);
@@ -84,13 +84,13 @@ fn two_answers_are_never_stitched_together_in_a_writer() {
     let fault = Fault::on("GET", "/latest/user-data").times(1);
     let net = Net::new(ec2().tree(tree).fault(fault.reset_in_body(5000)));
     let mut client = net.client();
-    let mut store = Store::default();
+    let mut store = Store::on(&net);
     let broken = net.run(client.get_into("/latest/user-data", &mut store));
     let Err(GetIntoError::Broken { written }) = broken else {
         panic!("{broken:?}");
     };
     assert!(written <= 5000 && store.0.len() == written);
-    let mut store = Store::default();
+    let mut store = Store::on(&net);
     let written = net.run(client.get_into("/latest/user-data", &mut store));
     assert_eq!(written, Ok(Some(10_000)));
     assert_eq!(store.0, large);
