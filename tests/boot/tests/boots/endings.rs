@@ -36,7 +36,7 @@ fn servers_that_give_nothing(flavour: Flavour) {
         (Mock::new(Profile::V1Only), 9, "not-imds"),
     ] {
         let outcome = run(
-            boot(flavour, Machine::Microvm, "imds.timeout=300ms").mock(mock),
+            boot(flavour, Machine::Microvm, "imds.timeout=1s").mock(mock),
             code,
         );
         assert_ends(&outcome, code, name);
@@ -44,7 +44,7 @@ fn servers_that_give_nothing(flavour: Flavour) {
     // The token's segments die on the way, and nothing else does.
     let hops = Options::new().hop_limit(1, 1);
     let outcome = run(
-        boot(flavour, Machine::Microvm, "imds.timeout=300ms").options(hops),
+        boot(flavour, Machine::Microvm, "imds.timeout=1s").options(hops),
         6,
     );
     assert_ends(&outcome, 6, "token-no-reply");
@@ -53,7 +53,7 @@ fn servers_that_give_nothing(flavour: Flavour) {
 fn networks_that_lead_nowhere(flavour: Flavour) {
     for presence in [Presence::Absent, Presence::Silent, Presence::Refused] {
         let options = Options::new().presence(presence);
-        let words = "imds.timeout=300ms imds.attempts=2";
+        let words = "imds.timeout=1s imds.attempts=2";
         let outcome = run(boot(flavour, Machine::Microvm, words).options(options), 7);
         assert_ends(&outcome, 7, "unreachable");
     }
