@@ -41,7 +41,7 @@ enum State {
     /// The value has begun.
     Open,
     Leaf(OpId),
-    /// The value was longer than the memory: by so many bytes at least.
+    /// The value was longer than the memory.
     TooLong(OpId),
     Missing(OpId, Why),
 }

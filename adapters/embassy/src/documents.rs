@@ -1,20 +1,13 @@
 //! Typed documents, read into memory that is wiped afterwards.
 
-use core::fmt;
-
 use embedded_nal_async::TcpConnect;
 use imds_core::Error;
-use imds_core::model::{DocumentError, IdentityDocument, RoleCredentials, role_name};
+use imds_core::model::{IDENTITY, IdentityDocument, ROLES, ReadError, RoleCredentials, role_name};
 use imds_core::path::{MAX_PATH, PathError};
 use zeroize::Zeroize;
 
 use crate::client::Client;
 use crate::timer::Timer;
-
-/// The listing that names the instance's role (facts §2.2).
-const ROLES: &str = "/latest/meta-data/iam/security-credentials/";
-/// The instance identity document (facts §6).
-const IDENTITY: &str = "/latest/dynamic/instance-identity/document";
 
 impl<S: TcpConnect, T: Timer, const WINDOW: usize, const ARENA: usize>
     Client<'_, S, T, WINDOW, ARENA>
@@ -47,7 +40,7 @@ impl<S: TcpConnect, T: Timer, const WINDOW: usize, const ARENA: usize>
     ///
     /// # Errors
     /// [`ReadError`] says whose fault it is. A document that says that the role cannot be
-    /// assumed is [`NotSuccess`](DocumentError::NotSuccess).
+    /// assumed is [`NotSuccess`](imds_core::model::DocumentError::NotSuccess).
     pub async fn credentials<const TOKEN: usize>(
         &mut self,
         memory: &mut [u8],
@@ -89,44 +82,5 @@ struct Wipe<'m>(&'m mut [u8]);
 impl Drop for Wipe<'_> {
     fn drop(&mut self) {
         self.0.zeroize();
-    }
-}
-
-/// Why a document could not be had.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum ReadError {
-    /// It could not be read.
-    Imds(Error),
-    /// It was read, and is not what it should be.
-    Document(DocumentError),
-}
-
-impl From<Error> for ReadError {
-    fn from(error: Error) -> Self {
-        Self::Imds(error)
-    }
-}
-
-impl From<DocumentError> for ReadError {
-    fn from(error: DocumentError) -> Self {
-        Self::Document(error)
-    }
-}
-
-impl fmt::Display for ReadError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Imds(error) => error.fmt(f),
-            Self::Document(error) => error.fmt(f),
-        }
-    }
-}
-
-impl core::error::Error for ReadError {
-    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        match self {
-            Self::Imds(error) => Some(error),
-            Self::Document(error) => Some(error),
-        }
     }
 }

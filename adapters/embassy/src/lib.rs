@@ -75,7 +75,6 @@ mod turn;
 mod walk;
 
 pub use crate::client::Client;
-pub use crate::documents::ReadError;
 pub use crate::output::GetIntoError;
 #[cfg(feature = "embassy-time")]
 pub use crate::timer::EmbassyTimer;
@@ -84,6 +83,7 @@ pub use crate::walk::Walk;
 /// The stack's traits, in the version that is used here.
 pub use embedded_nal_async as nal;
 pub use imds_core::config::{Target, Timeouts};
+pub use imds_core::model::ReadError;
 pub use imds_core::model::{IdentityDocument, RoleCredentials};
 pub use imds_core::walk::Options;
 pub use imds_core::{Config, Endpoint, Error, Instant, Misuse, Node};

@@ -2,7 +2,6 @@
 
 use core::net::SocketAddr;
 use core::pin::pin;
-use core::time::Duration;
 
 use embedded_io_async::{Error as _, ErrorKind, Read as _, Write as _};
 use embedded_nal_async::TcpConnect;
@@ -43,7 +42,7 @@ impl<'s, S: TcpConnect> Link<'s, S> {
             };
         };
         let now = timer.now();
-        let turn = until.map(|until| now + half(until.saturating_since(now)));
+        let turn = until.map(|until| now + until.saturating_since(now) / 2);
         let first = {
             let io = pin!(self.connect_to(addresses.first));
             match before(timer, turn, io).await {
@@ -129,10 +128,6 @@ impl Addresses {
             second: route.second.as_ref().and_then(address),
         }
     }
-}
-
-fn half(time: Duration) -> Duration {
-    time / 2
 }
 
 /// What a stack's error means. Many stacks know but one kind.

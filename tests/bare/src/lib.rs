@@ -231,6 +231,7 @@ pub static IMDS_BARE: Api = Api(&[
     events as *const (),
     model::DocumentError::hint as *const (),
     <model::DocumentError as Display>::fmt as *const (),
+    <model::ReadError as Display>::fmt as *const (),
 ]);
 
 #[panic_handler]
