@@ -6,7 +6,7 @@ use core::fmt;
 use crate::config::{Config, Target};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Fault, Misuse, Reason};
-use crate::lane::{CloseReason, Lane};
+use crate::lane::{Buffer, CloseReason, Lane};
 use crate::session::Session;
 use crate::time::Instant;
 use crate::walk::{Options, Summary, Why};
@@ -167,24 +167,44 @@ pub const CLIENT_TOKEN: usize = 128;
 
 /// A session and its lanes in one value, for one driver: boot images, blocking programs, tests.
 ///
-/// `WINDOW` bytes for each of `LANES` connections, `ARENA` bytes for a walk.
+/// Each of `LANES` connections has a window `W`, and a walk has the arena `A`; they are arrays, or
+/// memory that is lent. There is room for `OPS` operations.
 #[derive(Debug)]
-pub struct Client<const LANES: usize, const WINDOW: usize, const ARENA: usize> {
-    pub(crate) session: Session<[u8; ARENA], CLIENT_OPS, 1, CLIENT_TOKEN>,
-    pub(crate) lanes: [Lane<[u8; WINDOW]>; LANES],
+pub struct Client<
+    const LANES: usize,
+    W: Buffer = [u8; 2048],
+    A: Buffer = [u8; 1024],
+    const OPS: usize = CLIENT_OPS,
+> {
+    pub(crate) session: Session<A, OPS, 1, CLIENT_TOKEN>,
+    pub(crate) lanes: [Lane<W>; LANES],
     done: Option<(OpId, Result<Reply, Error>)>,
     /// The operation of whose end each lane was told last.
     told: [Option<OpId>; LANES],
 }
 
-impl<const LANES: usize, const WINDOW: usize, const ARENA: usize> Client<LANES, WINDOW, ARENA> {
-    /// A client with these settings.
+impl<const LANES: usize, const WINDOW: usize, const ARENA: usize, const OPS: usize>
+    Client<LANES, [u8; WINDOW], [u8; ARENA], OPS>
+{
+    /// A client with these settings, and memory of its own.
     #[inline]
     pub fn new(config: Config) -> Self {
+        Self::with_memory(config, [[0; WINDOW]; LANES], [0; ARENA])
+    }
+}
+
+impl<const LANES: usize, W: Buffer, A: Buffer, const OPS: usize> Client<LANES, W, A, OPS> {
+    /// A client with these settings, and this memory. What is moved with a client that has its
+    /// memory lent is the rest of it: [`new`](Self::new) puts it all on the stack first.
+    #[inline]
+    pub fn with_memory(config: Config, windows: [W; LANES], arena: A) -> Self {
+        let mut id = 0;
         Self {
-            session: Session::new(config, [[0; ARENA]]),
-            lanes: core::array::from_fn(|id| {
-                Lane::new(u8::try_from(id).unwrap_or(u8::MAX), [0; WINDOW])
+            session: Session::new(config, [arena]),
+            lanes: windows.map(|window| {
+                let lane = Lane::new(id, window);
+                id = id.wrapping_add(1);
+                lane
             }),
             done: None,
             told: [None; LANES],
@@ -221,6 +241,27 @@ impl<const LANES: usize, const WINDOW: usize, const ARENA: usize> Client<LANES, 
             self.done = None;
         }
         self.session.cancel(op);
+    }
+
+    /// No lane takes nodes of this walk until [`resume`](Self::resume): for drivers that do not
+    /// take leaves at the moment.
+    pub fn pause(&mut self, op: OpId) {
+        self.session.pause(op);
+    }
+
+    /// Undoes [`pause`](Self::pause).
+    pub fn resume(&mut self, op: OpId) {
+        self.session.resume(op);
+    }
+
+    /// Breaks off what lane number `lane` is at, for drivers that lost track of its connection or
+    /// need it for something else; it is begun anew later. The lane wants [`Want::Close`] next, if
+    /// it has a connection.
+    ///
+    /// # Panics
+    /// If there is no such lane.
+    pub fn abandon(&mut self, lane: usize) {
+        self.session.abandon(&mut self.lanes[lane]);
     }
 
     /// What lane number `lane` wants now. Asking twice gives the same answer.
@@ -319,7 +360,7 @@ impl<const LANES: usize, const WINDOW: usize, const ARENA: usize> Client<LANES, 
     }
 
     /// The session, for its settings and counters.
-    pub const fn session(&self) -> &Session<[u8; ARENA], CLIENT_OPS, 1, CLIENT_TOKEN> {
+    pub const fn session(&self) -> &Session<A, OPS, 1, CLIENT_TOKEN> {
         &self.session
     }
 

@@ -219,7 +219,7 @@ impl<S: Sink> Sink for Floor<'_, S> {
     }
 }
 
-impl<const LANES: usize, const WINDOW: usize, const ARENA: usize> Client<LANES, WINDOW, ARENA> {
+impl<const LANES: usize, W: Buffer, A: Buffer, const OPS: usize> Client<LANES, W, A, OPS> {
     /// Drives all lanes until none can do more. What ended meanwhile is told by
     /// [`next_done`](Self::next_done).
     ///

@@ -21,7 +21,7 @@
 //! ];
 //!
 //! // One lane with a window of 2 KiB, and 1 KiB for walks.
-//! let mut client: Client<1, 2048, 1024> = Client::new(Config::default());
+//! let mut client: Client<1> = Client::new(Config::default());
 //! // Time is the caller's: any monotonic clock will do.
 //! let now = Instant::from_millis(17);
 //! let op = client.get(now, "/latest/meta-data/instance-id")?;
@@ -122,7 +122,7 @@
 //! | walk without arena | inline | 1400 |
 //! | the rest of a session | inline | 700 |
 //! | token | inline | up to [`CLIENT_TOKEN`] in a [`Client`] |
-//! | `Client<1, 2048, 1024>` | | below 8 KiB, pinned by a test |
+//! | `Client<1, [u8; 2048], [u8; 1024]>` | | below 8 KiB, pinned by a test |
 //!
 //! Secrets are redacted in Debug, and wiped: tokens when replaced or dropped, windows and typed
 //! credentials when dropped.

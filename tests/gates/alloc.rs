@@ -112,7 +112,7 @@ struct Ended {
 
 /// A client and its peer in memory.
 struct World<const LANES: usize> {
-    client: Box<Client<LANES, 4096, 8192>>,
+    client: Box<Client<LANES, [u8; 4096], [u8; 8192]>>,
     peer: Net<LANES>,
 }
 
@@ -278,7 +278,7 @@ impl<const LANES: usize> World<LANES> {
 
     fn start(
         &mut self,
-        start: impl FnOnce(&mut Client<LANES, 4096, 8192>, Instant) -> Result<OpId, Misuse>,
+        start: impl FnOnce(&mut Client<LANES, [u8; 4096], [u8; 8192]>, Instant) -> Result<OpId, Misuse>,
     ) -> Ended {
         let now = self.peer.instant();
         let op = inside(|| start(&mut self.client, now)).expect("a legal request");

@@ -9,7 +9,7 @@ use imds_tests::{World, config};
 
 use crate::common::{ALL, AMI, ID, META, attempts, ec2, ec2_with, leaves, millis, small};
 
-type Core = Client<2, 2048, 2048>;
+type Core = Client<2, [u8; 2048], [u8; 2048]>;
 
 /// Every event there is.
 const EVENTS: [Event; 11] = [

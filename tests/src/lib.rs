@@ -38,7 +38,7 @@ pub fn config() -> Config {
 /// A client, a mock and the time they share.
 pub struct World<const LANES: usize = 1, const WINDOW: usize = 4096, const ARENA: usize = 8192> {
     /// The client under test.
-    pub client: Box<Client<LANES, WINDOW, ARENA>>,
+    pub client: Box<Client<LANES, [u8; WINDOW], [u8; ARENA]>>,
     /// The server, and what stands between it and the client.
     pub network: Rc<Network>,
     sockets: [Socket; LANES],

@@ -17,7 +17,7 @@ use crate::time;
 /// [`imds_core::Client`] for what they mean.
 #[derive(Debug)]
 pub struct Client<const LANES: usize, const WINDOW: usize, const ARENA: usize> {
-    core: imds_core::Client<LANES, WINDOW, ARENA>,
+    core: imds_core::Client<LANES, [u8; WINDOW], [u8; ARENA]>,
     lanes: Lanes<LANES>,
 }
 

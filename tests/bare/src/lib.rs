@@ -17,7 +17,7 @@ use imds_core::{
     Misuse, Node, Peer, Phase, Reason, Route, Session, Want, What, endpoint, flat,
 };
 
-type C = Client<2, 4096, 8192>;
+type C = Client<2, [u8; 4096], [u8; 8192]>;
 type S = Session<&'static mut [u8], 8, 2, 512>;
 type L = Lane<&'static mut [u8]>;
 type Roles = Credentials<4096>;
@@ -138,10 +138,14 @@ unsafe impl Sync for Api {}
 pub static IMDS_BARE: Api = Api(&[
     // The client and its parts.
     C::new as *const (),
+    C::with_memory as *const (),
     C::get as *const (),
     C::list as *const (),
     C::walk as *const (),
     C::cancel as *const (),
+    C::pause as *const (),
+    C::resume as *const (),
+    C::abandon as *const (),
     C::poll as *const (),
     C::rx_window as *const (),
     C::handle as *const (),
