@@ -189,7 +189,9 @@ impl<const LANES: usize, const WINDOW: usize, const ARENA: usize, const OPS: usi
     /// A client with these settings, and memory of its own.
     #[inline]
     pub fn new(config: Config) -> Self {
-        Self::with_memory(config, [[0; WINDOW]; LANES], [0; ARENA])
+        let session = Session::new(config, [[0; ARENA]]);
+        let lane = |id| Lane::new(u8::try_from(id).unwrap_or(u8::MAX), [0; WINDOW]);
+        Self::of(session, core::array::from_fn(lane))
     }
 }
 
@@ -198,14 +200,16 @@ impl<const LANES: usize, W: Buffer, A: Buffer, const OPS: usize> Client<LANES, W
     /// memory lent is the rest of it: [`new`](Self::new) puts it all on the stack first.
     #[inline]
     pub fn with_memory(config: Config, windows: [W; LANES], arena: A) -> Self {
-        let mut id = 0;
+        let mut ids = 0..=u8::MAX;
+        let lane = |window| Lane::new(ids.next().unwrap_or(u8::MAX), window);
+        Self::of(Session::new(config, [arena]), windows.map(lane))
+    }
+
+    #[inline]
+    const fn of(session: Session<A, OPS, 1, CLIENT_TOKEN>, lanes: [Lane<W>; LANES]) -> Self {
         Self {
-            session: Session::new(config, [arena]),
-            lanes: windows.map(|window| {
-                let lane = Lane::new(id, window);
-                id = id.wrapping_add(1);
-                lane
-            }),
+            session,
+            lanes,
             done: None,
             told: [None; LANES],
         }

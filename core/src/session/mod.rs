@@ -20,7 +20,7 @@ mod v1;
 use core::fmt;
 
 pub(crate) use self::ops::Tries;
-use self::ops::{Kind, Op, OpState, Start, Walk};
+use self::ops::{Kind, Op, OpState, Start, Walk, with_slash};
 use self::v1::V1;
 use crate::client::{OpId, Reply, Route};
 use crate::config::{Config, Target};
@@ -292,6 +292,8 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
         }
         let restart = lane.was_taken_from();
         match lane.job {
+            // A report that was not taken: the node is read again.
+            Job::None if matches!(lane.state, State::Report(_)) => {}
             Job::None => return,
             Job::Token(_) => self.fetch.lane = None,
             Job::Read(op) | Job::Classify(op) => {
@@ -302,6 +304,11 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
             }
             Job::Node(op) => {
                 self.release_listing(op, lane);
+                if let (State::BadLine { .. }, Some(node)) = (lane.state, &lane.node)
+                    && let Some(walk) = self.walk_of(op)
+                {
+                    walk.frontier.take_back_bad(&with_slash(&node.path));
+                }
                 if let Some(node) = &mut lane.node {
                     node.tries.restart |= restart;
                     let begun = node.tries.restart;

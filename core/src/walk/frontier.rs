@@ -181,6 +181,16 @@ impl<A: AsRef<[u8]> + AsMut<[u8]>> Frontier<A> {
         report
     }
 
+    /// The bad line that was to be reported last was not: after [`abort`](Self::abort), so that it
+    /// is when it comes again.
+    pub(crate) fn take_back_bad(&mut self, dir: &str) {
+        if let Some(index) = self.find(dir)
+            && let State::Reading { told, .. } = &mut self.frames[index].state
+        {
+            *told = told.saturating_sub(1);
+        }
+    }
+
     /// A line of the listing of `dir`, judged to be a name.
     pub(crate) fn push(&mut self, dir: &str, name: &str) -> Pushed {
         let Some(index) = self.find(dir) else {
