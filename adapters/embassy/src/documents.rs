@@ -1,17 +1,14 @@
 //! Typed documents, read into memory that is wiped afterwards.
 
-use embedded_nal_async::TcpConnect;
 use imds_core::Error;
 use imds_core::model::{IDENTITY, IdentityDocument, ROLES, ReadError, RoleCredentials, role_name};
 use imds_core::path::{MAX_PATH, PathError};
 use zeroize::Zeroize;
 
 use crate::client::Client;
-use crate::timer::Timer;
+use crate::transport::Transport;
 
-impl<S: TcpConnect, T: Timer, const WINDOW: usize, const ARENA: usize>
-    Client<'_, S, T, WINDOW, ARENA>
-{
+impl<T: Transport<LANES>, const LANES: usize> Client<'_, T, LANES> {
     /// The instance identity document, unverified; `None` if there is none.
     ///
     /// `memory` is for its text, which has some 500 bytes, and is wiped. What the text leaves of

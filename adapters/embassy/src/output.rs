@@ -6,17 +6,19 @@ use embedded_io_async::Write;
 use imds_core::{Error, Leaf, What};
 
 /// Takes the chunks of one value, in order; offset 0 again means that it begins anew.
-pub(crate) trait Output {
+#[expect(async_fn_in_trait, reason = "it is not for others to implement")]
+pub trait Output {
     /// Why no more is taken.
     type Stop: From<Error>;
 
+    /// Takes a chunk.
     async fn take(&mut self, leaf: &Leaf<'_>) -> Result<(), Self::Stop>;
 }
 
-/// A walk's value goes to its `Gather`; nothing comes here.
-pub(crate) struct Nowhere;
+/// Where there is no get.
+pub(crate) struct Nothing;
 
-impl Output for Nowhere {
+impl Output for Nothing {
     type Stop = Error;
 
     async fn take(&mut self, _leaf: &Leaf<'_>) -> Result<(), Error> {

@@ -3,8 +3,12 @@
 use core::future::{Future, poll_fn};
 use core::pin::{Pin, pin};
 use core::task::Poll;
+use core::time::Duration;
 
 use imds_core::Instant;
+
+/// Before a client without a deadline to come looks again, or asks a sink again that refused.
+pub(crate) const SHORTEST_NAP: Duration = Duration::from_millis(1);
 
 /// A monotonic clock that can wake a task.
 pub trait Timer {
@@ -59,6 +63,12 @@ impl Timer for EmbassyTimer {
         let ticks = ticks(at, embassy_time::TICK_HZ);
         embassy_time::Timer::at(embassy_time::Instant::from_ticks(ticks))
     }
+}
+
+/// Wakes the task at `at`, unless that has come.
+#[cfg(feature = "embassy-net")]
+pub(crate) fn alarm(at: Instant, cx: &mut core::task::Context<'_>) -> Poll<()> {
+    pin!(EmbassyTimer.wait_until(at)).poll(cx)
 }
 
 /// The first tick that is not before `at`.

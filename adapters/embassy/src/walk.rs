@@ -2,31 +2,24 @@
 
 use core::fmt;
 
-use embedded_nal_async::TcpConnect;
 use imds_core::walk::Summary;
-use imds_core::{Error, Gather, Node, Reply};
+use imds_core::{Error, Gather, Node};
 
 use crate::client::{Ask, Client};
-use crate::output::Nowhere;
-use crate::timer::Timer;
+use crate::transport::Transport;
 
 /// A walk under way: ask for the [`next`](Self::next) node until there is none. Dropping it ends
 /// the walk; the client stays usable.
-pub struct Walk<'c, 's, 'm, S: TcpConnect, T: Timer, const WINDOW: usize, const ARENA: usize> {
-    client: &'c mut Client<'s, S, T, WINDOW, ARENA>,
-    gather: Gather<'m>,
+pub struct Walk<'c, 'm, 'b, T: Transport<LANES>, const LANES: usize> {
+    client: &'c mut Client<'m, T, LANES>,
+    gather: Gather<'b>,
     /// The node that is in `gather` was given to the caller.
     given: bool,
     end: Option<Result<Summary, Error>>,
 }
 
-impl<'c, 's, 'm, S: TcpConnect, T: Timer, const WINDOW: usize, const ARENA: usize>
-    Walk<'c, 's, 'm, S, T, WINDOW, ARENA>
-{
-    pub(crate) const fn new(
-        client: &'c mut Client<'s, S, T, WINDOW, ARENA>,
-        gather: Gather<'m>,
-    ) -> Self {
+impl<'c, 'm, 'b, T: Transport<LANES>, const LANES: usize> Walk<'c, 'm, 'b, T, LANES> {
+    pub(crate) const fn new(client: &'c mut Client<'m, T, LANES>, gather: Gather<'b>) -> Self {
         Self {
             client,
             gather,
@@ -45,28 +38,13 @@ impl<'c, 's, 'm, S: TcpConnect, T: Timer, const WINDOW: usize, const ARENA: usiz
     pub async fn next(&mut self) -> Result<Option<Node<'_>>, Error> {
         self.take();
         while self.gather.node().is_none() {
+            if self.end.is_none() {
+                self.end = self.client.walk_result();
+            }
             if let Some(end) = &self.end {
                 return end.map(|_| None);
             }
-            let mut step = Step {
-                client: self.client,
-                whole: false,
-            };
-            let idle = step
-                .client
-                .turn(None, &mut Nowhere, Some(&mut self.gather))
-                .await?;
-            let result = step.client.walked.take();
-            step.whole = true;
-            drop(step);
-            if let Some(result) = result {
-                self.end = Some(result.map(|reply| match reply {
-                    Reply::Walked(summary) => summary,
-                    Reply::Found | Reply::Absent => Summary::default(),
-                }));
-            } else if idle && self.gather.node().is_none() {
-                self.client.nap().await;
-            }
+            self.client.advance_walk(&mut self.gather).await?;
         }
         self.given = true;
         Ok(self.gather.node())
@@ -83,8 +61,8 @@ impl<'c, 's, 'm, S: TcpConnect, T: Timer, const WINDOW: usize, const ARENA: usiz
         memory: &'v mut [u8],
     ) -> Result<Option<&'v [u8]>, Error> {
         self.take();
-        let gather = Some(&mut self.gather);
-        self.client.fill(Ask::Value, path, memory, gather).await
+        let sink = &mut self.gather;
+        self.client.fill(Ask::Value, path, memory, sink).await
     }
 
     /// What the walk came to, once [`next`](Self::next) has given `None`.
@@ -99,35 +77,14 @@ impl<'c, 's, 'm, S: TcpConnect, T: Timer, const WINDOW: usize, const ARENA: usiz
     }
 }
 
-impl<S: TcpConnect, T: Timer, const WINDOW: usize, const ARENA: usize> Drop
-    for Walk<'_, '_, '_, S, T, WINDOW, ARENA>
-{
+impl<T: Transport<LANES>, const LANES: usize> Drop for Walk<'_, '_, '_, T, LANES> {
     fn drop(&mut self) {
         self.client.end_walk();
     }
 }
 
-impl<S: TcpConnect, T: Timer, const WINDOW: usize, const ARENA: usize> fmt::Debug
-    for Walk<'_, '_, '_, S, T, WINDOW, ARENA>
-{
+impl<T: Transport<LANES>, const LANES: usize> fmt::Debug for Walk<'_, '_, '_, T, LANES> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Walk").finish_non_exhaustive()
-    }
-}
-
-/// A turn of the walk. Dropped before it was whole, it gives the connection up: an I/O future of it
-/// was dropped too, and may have taken bytes along.
-struct Step<'a, 's, S: TcpConnect, T: Timer, const WINDOW: usize, const ARENA: usize> {
-    client: &'a mut Client<'s, S, T, WINDOW, ARENA>,
-    whole: bool,
-}
-
-impl<S: TcpConnect, T: Timer, const WINDOW: usize, const ARENA: usize> Drop
-    for Step<'_, '_, S, T, WINDOW, ARENA>
-{
-    fn drop(&mut self) {
-        if !self.whole {
-            self.client.free_lane();
-        }
     }
 }
