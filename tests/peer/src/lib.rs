@@ -29,6 +29,8 @@
 mod counters;
 pub mod device;
 mod dhcp;
+#[cfg(feature = "embassy")]
+pub mod embassy;
 mod gate;
 mod link;
 mod options;
