@@ -459,36 +459,35 @@ fn a_whole_walk_by_the_driver_of_the_core() {
 #[test]
 fn typed_documents() {
     let mut world = World::<1>::new(ec2(), config());
-    let mut scratch = [0; 4096];
 
     let role = world.list("/latest/meta-data/iam/security-credentials/");
     let role = inside(|| imds_core::model::role_name(role.body())).expect("a role");
     let body = world.get(&format!(
         "/latest/meta-data/iam/security-credentials/{role}"
     ));
-    let credentials = inside(|| RoleCredentials::<4096>::parse(body.body(), &mut scratch));
+    let credentials = inside(|| RoleCredentials::<4096>::parse(body.body()));
     let credentials = credentials.expect("credentials");
     assert_eq!(credentials.access_key_id(), "ASIAIOSFODNN7EXAMPLE");
     inside(|| write!(Nowhere, "{credentials:?}")).expect("nowhere has room");
     inside(|| drop(credentials));
 
     let body = world.get("/latest/meta-data/iam/info");
-    let info = inside(|| IamInfo::parse(body.body(), &mut scratch));
+    let info = inside(|| IamInfo::parse(body.body()));
     assert!(info.expect("what is said of the profile").is_success());
 
     let body = world.get("/latest/dynamic/instance-identity/document");
-    let document = inside(|| IdentityDocument::parse(body.body(), &mut scratch));
+    let document = inside(|| IdentityDocument::parse(body.body()));
     inside(|| write!(Nowhere, "{:?}", document.as_ref())).expect("nowhere has room");
     assert!(document.is_ok());
 
-    // With escapes, so that the scratch space is used.
+    // With escapes.
     let body = br#"{"action": "st\u006fp", "time": "2017-09-18T08:22:00Z"}"#;
-    assert!(inside(|| SpotAction::parse(body, &mut scratch)).is_ok());
+    assert!(inside(|| SpotAction::parse(body)).is_ok());
     let body = br#"{"noticeTime": "2020-11-05T08:22:00Z"}"#;
-    assert!(inside(|| Rebalance::parse(body, &mut scratch)).is_ok());
+    assert!(inside(|| Rebalance::parse(body)).is_ok());
     let body = br#"[{"Code": "system-reboot", "Description": "a \"reboot\""}, {}]"#;
     let events = inside(|| {
-        let events = MaintenanceEvents::parse(body, &mut scratch).expect("an array");
+        let events = MaintenanceEvents::parse(body).expect("an array");
         events.filter(Result::is_ok).count()
     });
     assert_eq!(events, 2);
@@ -496,7 +495,7 @@ fn typed_documents() {
 
     for broken in [&b""[..], b"{", b"[[[[", b"{\"Code\": \"Failed\"}", b"\xff"] {
         inside(|| {
-            let error = RoleCredentials::<64>::parse(broken, &mut scratch).expect_err("broken");
+            let error = RoleCredentials::<64>::parse(broken).expect_err("broken");
             write!(Nowhere, "{error} {error:?} {:?}", error.hint())
         })
         .expect("nowhere has room");

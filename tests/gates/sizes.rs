@@ -107,7 +107,7 @@ fn typed_documents() {
         SpotAction = 88,
         Rebalance = 40,
         MaintenanceEvent = 624,
-        MaintenanceEvents<'_, '_> = 48,
+        MaintenanceEvents<'_> = 32,
         DocumentError = 120,
     }
 }

@@ -11,8 +11,7 @@ use crate::transport::Transport;
 impl<T: Transport<LANES>, const LANES: usize> Client<'_, T, LANES> {
     /// The instance identity document, unverified; `None` if there is none.
     ///
-    /// `memory` is for its text, which has some 500 bytes, and is wiped. What the text leaves of
-    /// it is for escapes, which real documents have not.
+    /// `memory` is for its text, which has some 500 bytes, and is wiped.
     ///
     /// # Errors
     /// [`ReadError`] says whose fault it is.
@@ -21,19 +20,17 @@ impl<T: Transport<LANES>, const LANES: usize> Client<'_, T, LANES> {
         memory: &mut [u8],
     ) -> Result<Option<IdentityDocument>, ReadError> {
         let memory = Wipe(memory);
-        let Some(len) = self.length(IDENTITY, memory.0).await? else {
+        let Some(body) = self.get(IDENTITY, memory.0).await? else {
             return Ok(None);
         };
-        let (body, scratch) = memory.0.split_at_mut(len);
-        Ok(Some(IdentityDocument::parse(body, scratch)?))
+        Ok(Some(IdentityDocument::parse(body)?))
     }
 
     /// The credentials of the instance's role, with room for a session token of `TOKEN` bytes;
     /// `None` if it has none.
     ///
     /// `memory` is for the document's text, which has `TOKEN` and some 500 bytes, and is wiped,
-    /// also if the future is dropped. What the text leaves of it is for escapes, which real
-    /// documents have not.
+    /// also if the future is dropped.
     ///
     /// # Errors
     /// [`ReadError`] says whose fault it is. A document that says that the role cannot be
@@ -48,16 +45,10 @@ impl<T: Transport<LANES>, const LANES: usize> Client<'_, T, LANES> {
             None => return Ok(None),
             Some(role) => join(ROLES, role, &mut path)?,
         };
-        let Some(len) = self.length(path, memory.0).await? else {
+        let Some(body) = self.get(path, memory.0).await? else {
             return Ok(None);
         };
-        let (body, scratch) = memory.0.split_at_mut(len);
-        Ok(Some(RoleCredentials::parse(body, scratch)?))
-    }
-
-    /// [`get`](Self::get), for those who need all of the memory again.
-    async fn length(&mut self, path: &str, memory: &mut [u8]) -> Result<Option<usize>, Error> {
-        Ok(self.get(path, memory).await?.map(<[u8]>::len))
+        Ok(Some(RoleCredentials::parse(body)?))
     }
 }
 

@@ -22,8 +22,7 @@ pub fn role_path(listing: &[u8]) -> Option<String> {
 /// [`DocumentError`] says what is wrong with it.
 pub fn credentials(body: Vec<u8>) -> Result<Credentials, DocumentError> {
     let body = Zeroizing::new(body);
-    let mut scratch = Zeroizing::new(vec![0; body.len()]);
-    RoleCredentials::parse(&body, &mut scratch).map(Box::new)
+    RoleCredentials::parse(&body).map(Box::new)
 }
 
 /// Reads an identity document.
@@ -31,7 +30,7 @@ pub fn credentials(body: Vec<u8>) -> Result<Credentials, DocumentError> {
 /// # Errors
 /// [`DocumentError`] says what is wrong with it.
 pub fn identity(body: &[u8]) -> Result<IdentityDocument, DocumentError> {
-    IdentityDocument::parse(body, &mut vec![0; body.len()])
+    IdentityDocument::parse(body)
 }
 
 /// A value as text.

@@ -4,8 +4,9 @@ use core::fmt;
 
 use heapless::String;
 
-use super::decode::{Document, is_success};
+use super::decode::is_success;
 use super::error::DocumentError;
+use super::members::Object;
 use super::secret::Secret;
 use super::time::Timestamp;
 
@@ -27,13 +28,13 @@ pub struct RoleCredentials<const TOKEN: usize = 4096> {
 }
 
 impl<const TOKEN: usize> RoleCredentials<TOKEN> {
-    /// Reads the body of a 200. `scratch` is for texts with escapes and is wiped.
+    /// Reads the body of a 200.
     ///
     /// A `Code` that is present and not `Success` is [`DocumentError::NotSuccess`], whatever
     /// else the document holds (facts §5.2). The two keys, the token and the expiration must be
     /// there; whether they have expired is for the caller to say.
-    pub fn parse(body: &[u8], scratch: &mut [u8]) -> Result<Self, DocumentError> {
-        let mut document = Document::open(body, scratch)?;
+    pub fn parse(body: &[u8]) -> Result<Self, DocumentError> {
+        let document = Object::new(body)?;
         match document.code()? {
             Some(code) if !is_success(&code) => {
                 return Err(DocumentError::NotSuccess {
@@ -59,9 +60,11 @@ impl<const TOKEN: usize> RoleCredentials<TOKEN> {
                 .time(expiration)?
                 .ok_or(DocumentError::Missing(expiration))?,
             last_updated: document.last_updated(),
-            account_id: document.text("AccountId")?,
-            kind: document.text("Type")?,
+            account_id: None,
+            kind: None,
         };
+        document.text("AccountId", &mut credentials.account_id)?;
+        document.text("Type", &mut credentials.kind)?;
         document.secret("AccessKeyId", &mut credentials.access_key_id)?;
         document.secret("SecretAccessKey", &mut credentials.secret_access_key)?;
         document.secret(token, &mut credentials.session_token)?;
@@ -106,7 +109,7 @@ impl<const TOKEN: usize> RoleCredentials<TOKEN> {
 
 /// The first of two names that is there.
 fn first_of(
-    document: &Document<'_, '_>,
+    document: &Object<'_>,
     name: &'static str,
     other: &'static str,
 ) -> Result<&'static str, DocumentError> {

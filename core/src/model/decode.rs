@@ -1,12 +1,13 @@
-//! Known members, decoded one by one by serde-json-core.
+//! Known members, decoded one by one where they are to stay.
+//!
+//! A document is a value of fixed size that is filled member by member. Nothing here depends on
+//! how much room a member has: each is written through a view of its text, so that there is one
+//! piece of code for all of them, and no copy of a secret is left behind.
 
 use core::fmt;
 
 use heapless::{LenType, String, Vec};
-use serde::de::{self, DeserializeSeed};
-use serde_json_core::de::{Deserializer, Error};
-use serde_json_core::from_slice_escaped;
-use zeroize::Zeroize;
+use serde_json_core::str::{EscapedStr, EscapedStringFragment};
 
 use super::error::DocumentError;
 use super::members::{Elements, Object, Raw, well_escaped};
@@ -14,71 +15,54 @@ use super::prose::prose;
 use super::secret::Secret;
 use super::time::Timestamp;
 
-/// One object and a lent buffer for texts with escapes, which is wiped at the end.
-pub(super) struct Document<'a, 's> {
-    object: Object<'a>,
-    scratch: &'s mut [u8],
-}
-
-impl<'a, 's> Document<'a, 's> {
-    pub(super) fn open(body: &'a [u8], scratch: &'s mut [u8]) -> Result<Self, DocumentError> {
-        match Object::new(body) {
-            Ok(object) => Ok(Self { object, scratch }),
-            Err(error) => {
-                scratch.zeroize();
-                Err(error)
-            }
-        }
-    }
-
+impl Object<'_> {
     pub(super) fn has(&self, name: &str) -> bool {
-        self.object.member(name).is_some()
+        self.member(name).is_some()
     }
 
-    /// A text for machines; `None` if absent or null.
+    /// A text for machines; left alone if absent or null.
     pub(super) fn text<const N: usize>(
-        &mut self,
+        &self,
         name: &'static str,
-    ) -> Result<Option<String<N>>, DocumentError> {
-        match self.object.member(name) {
-            Some(value) => text(value, name, self.scratch).map(Some),
-            None => Ok(None),
+        into: &mut Option<String<N>>,
+    ) -> Result<(), DocumentError> {
+        match self.member(name) {
+            Some(value) => text(value, name, &mut into.insert(String::new()).as_mut_view()),
+            None => Ok(()),
         }
     }
 
     /// A text for machines that must be there and not be empty.
     pub(super) fn secret<const N: usize>(
-        &mut self,
+        &self,
         name: &'static str,
         into: &mut Secret<N>,
     ) -> Result<(), DocumentError> {
-        let value = self
-            .object
-            .member(name)
-            .ok_or(DocumentError::Missing(name))?;
-        secret(value, name, into, self.scratch)?;
-        match into.as_str() {
-            "" => Err(DocumentError::Missing(name)),
-            _ => Ok(()),
+        let value = self.member(name).ok_or(DocumentError::Missing(name))?;
+        text(value, name, into)?;
+        match into.is_empty() {
+            true => Err(DocumentError::Missing(name)),
+            false => Ok(()),
         }
     }
 
-    pub(super) fn time(&mut self, name: &'static str) -> Result<Option<Timestamp>, DocumentError> {
-        // Longer than any time: such a text is refused as a time, not for its length.
-        let text = match self.text::<40>(name) {
-            Err(DocumentError::TooLong(name)) => return Err(DocumentError::BadTime(name)),
-            text => text?,
+    pub(super) fn time(&self, name: &'static str) -> Result<Option<Timestamp>, DocumentError> {
+        let Some(value) = self.member(name) else {
+            return Ok(None);
         };
-        match text {
-            Some(text) => Timestamp::parse(&text)
-                .ok_or(DocumentError::BadTime(name))
-                .map(Some),
-            None => Ok(None),
+        // Longer than any time: such a text is refused as a time, not for its length.
+        let mut written = String::<40>::new();
+        match text(value, name, &mut written.as_mut_view()) {
+            Err(DocumentError::TooLong(name)) => return Err(DocumentError::BadTime(name)),
+            done => done?,
         }
+        Timestamp::parse(&written)
+            .ok_or(DocumentError::BadTime(name))
+            .map(Some)
     }
 
     /// `LastUpdated`: nothing depends on it, and so nothing fails for it.
-    pub(super) fn last_updated(&mut self) -> Option<Timestamp> {
+    pub(super) fn last_updated(&self) -> Option<Timestamp> {
         self.time("LastUpdated").ok().flatten()
     }
 
@@ -87,42 +71,42 @@ impl<'a, 's> Document<'a, 's> {
         &self,
         name: &'static str,
     ) -> Option<String<N, L>> {
-        prose(self.object.member(name)?)
+        let mut text = String::new();
+        prose(self.member(name)?, text.as_mut_view()).then_some(text)
     }
 
     /// `Code`: absent means success. It is read like prose, so that an odd one is still named.
     pub(super) fn code<const N: usize, L: LenType>(
         &self,
     ) -> Result<Option<String<N, L>>, DocumentError> {
-        match self.object.member("Code") {
-            Some(value) => prose(value)
+        match self.has("Code") {
+            true => self
+                .prose("Code")
                 .ok_or(DocumentError::WrongType("Code"))
                 .map(Some),
-            None => Ok(None),
+            false => Ok(None),
         }
     }
 
-    /// An array of texts for machines.
+    /// An array of texts for machines; left alone if absent or null.
     pub(super) fn texts<const N: usize, const M: usize>(
-        &mut self,
+        &self,
         name: &'static str,
-    ) -> Result<Option<Vec<String<N>, M>>, DocumentError> {
-        let Some(value) = self.object.member(name) else {
-            return Ok(None);
+        into: &mut Option<Vec<String<N>, M>>,
+    ) -> Result<(), DocumentError> {
+        let Some(value) = self.member(name) else {
+            return Ok(());
         };
-        let mut texts = Vec::new();
+        let texts = into.insert(Vec::new());
         for element in Elements::new(value.0).map_err(|_| DocumentError::WrongType(name))? {
             texts
-                .push(text(element, name, self.scratch)?)
+                .push(String::new())
                 .map_err(|_| DocumentError::TooLong(name))?;
+            if let Some(last) = texts.last_mut() {
+                text(element, name, &mut last.as_mut_view())?;
+            }
         }
-        Ok(Some(texts))
-    }
-}
-
-impl Drop for Document<'_, '_> {
-    fn drop(&mut self) {
-        self.scratch.zeroize();
+        Ok(())
     }
 }
 
@@ -131,86 +115,35 @@ pub(super) fn is_success(code: &str) -> bool {
     code.eq_ignore_ascii_case("Success")
 }
 
-fn text<const N: usize>(
+/// Decodes a string. These texts go into headers, host names and lines of output, so none may
+/// hold a control character.
+fn text(
     value: Raw<'_>,
     name: &'static str,
-    scratch: &mut [u8],
-) -> Result<String<N>, DocumentError> {
-    check_text(value, name)?;
-    let (text, _) = from_slice_escaped::<String<N>>(value.0, scratch)
-        .map_err(|error| document_error(error, name))?;
-    check_printable(&text, name)?;
-    Ok(text)
-}
-
-/// As [`text`], but `from_slice_escaped` would hand the value up through several frames and
-/// leave a copy in each: the same reader writes it where it is to stay.
-fn secret<const N: usize>(
-    value: Raw<'_>,
-    name: &'static str,
-    into: &mut Secret<N>,
-    scratch: &mut [u8],
+    into: &mut dyn fmt::Write,
 ) -> Result<(), DocumentError> {
-    check_text(value, name)?;
-    Fill(into)
-        .deserialize(&mut Deserializer::new(value.0, Some(scratch)))
-        .map_err(|error| document_error(error, name))?;
-    check_printable(into.as_str(), name)
-}
-
-/// What serde-json-core would take, but JSON is not.
-fn check_text(value: Raw<'_>, name: &'static str) -> Result<(), DocumentError> {
-    if !value.0.starts_with(b"\"") {
+    let bad = DocumentError::BadText(name);
+    let Some(inner) = value.string() else {
         return Err(DocumentError::WrongType(name));
-    }
-    match core::str::from_utf8(value.0) {
-        Ok(text) if well_escaped(text) => Ok(()),
-        _ => Err(DocumentError::BadText(name)),
-    }
-}
-
-/// These texts go into headers, host names and lines of output.
-fn check_printable(text: &str, name: &'static str) -> Result<(), DocumentError> {
-    if text.chars().any(char::is_control) {
-        return Err(DocumentError::BadText(name));
+    };
+    let inner = match core::str::from_utf8(inner) {
+        Ok(inner) if well_escaped(inner) => inner,
+        _ => return Err(bad),
+    };
+    for fragment in EscapedStr(inner).fragments() {
+        let mut utf8 = [0; 4];
+        let piece = match fragment {
+            Ok(EscapedStringFragment::NotEscaped(piece)) => piece,
+            Ok(EscapedStringFragment::Escaped(letter)) => letter.encode_utf8(&mut utf8),
+            Err(_) => return Err(bad),
+        };
+        if piece.chars().any(char::is_control) {
+            return Err(bad);
+        }
+        into.write_str(piece)
+            .map_err(|_| DocumentError::TooLong(name))?;
     }
     Ok(())
-}
-
-/// The value is a string of legal characters; this is what can still be wrong with it.
-fn document_error(error: Error, name: &'static str) -> DocumentError {
-    if error == Error::EscapedStringIsTooLong {
-        DocumentError::ScratchTooSmall
-    } else if error == Error::InvalidEscapeSequence || error == Error::InvalidUnicodeCodePoint {
-        DocumentError::BadText(name)
-    } else {
-        DocumentError::TooLong(name)
-    }
-}
-
-struct Fill<'a, const N: usize>(&'a mut Secret<N>);
-
-impl<'de, const N: usize> DeserializeSeed<'de> for Fill<'_, N> {
-    type Value = ();
-
-    fn deserialize<D: de::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl<const N: usize> de::Visitor<'_> for Fill<'_, N> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a text of at most {N} bytes")
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<(), E> {
-        if !self.0.set(text) {
-            return Err(E::invalid_length(text.len(), &self));
-        }
-        Ok(())
-    }
 }
 
 #[cfg(test)]

@@ -1,25 +1,24 @@
 use std::format;
 
 use serde::de::IgnoredAny;
+use serde_json_core::de::Error;
+use serde_json_core::from_slice_escaped;
 
 use super::*;
 
-const SCRATCH: usize = 32;
-
 fn read<const N: usize>(value: &str) -> Result<Option<String<N>>, DocumentError> {
-    let mut scratch = [7; SCRATCH];
     let body = format!(r#"{{"a":{value}}}"#);
-    let read = Document::open(body.as_bytes(), &mut scratch)
+    let mut text = None;
+    Object::new(body.as_bytes())
         .unwrap()
-        .text("a");
-    assert_eq!(scratch, [0; SCRATCH], "wiped, whatever came out");
-    read
+        .text("a", &mut text)
+        .map(|()| text)
 }
 
 /// What DESIGN says of serde-json-core 0.7 and unknown members: the reason for the pre-scan.
 #[test]
 fn serde_json_core_alone_refuses_documents_for_what_it_would_ignore() {
-    let ignore = |value: &[u8]| from_slice_escaped::<IgnoredAny>(value, &mut [0; SCRATCH]);
+    let ignore = |value: &[u8]| from_slice_escaped::<IgnoredAny>(value, &mut [0; 32]);
     for (value, error) in [
         (&br#"["\ud83d\ude00"]"#[..], Error::InvalidEscapeSequence),
         (br#"["\ud83d"]"#, Error::InvalidEscapeSequence),
@@ -32,9 +31,9 @@ fn serde_json_core_alone_refuses_documents_for_what_it_would_ignore() {
     ] {
         assert_eq!(ignore(value), Err(error));
         let body = [&br#"{"odd":"#[..], value, br#","a":"b"}"#].concat();
-        let mut scratch = [0; SCRATCH];
-        let mut document = Document::open(&body, &mut scratch).unwrap();
-        assert_eq!(document.text::<8>("a").unwrap().unwrap(), "b");
+        let mut text = None::<String<8>>;
+        Object::new(&body).unwrap().text("a", &mut text).unwrap();
+        assert_eq!(text.unwrap(), "b");
     }
     // These it passes over, and so do we.
     for value in ["[null]", "[1e400, -0.0]", "[[[{}]]]"] {
@@ -85,9 +84,11 @@ fn texts_that_are_not_plain_are_refused_by_name() {
             "{value}"
         );
     }
-    let mut scratch = [0; SCRATCH];
-    let mut document = Document::open(b"{\"a\":\"\xff\"}", &mut scratch).unwrap();
-    assert_eq!(document.text::<8>("a"), Err(DocumentError::BadText("a")));
+    let document = Object::new(b"{\"a\":\"\xff\"}").unwrap();
+    assert_eq!(
+        document.text::<8>("a", &mut None),
+        Err(DocumentError::BadText("a"))
+    );
 }
 
 #[test]
@@ -95,29 +96,16 @@ fn texts_that_do_not_fit_are_refused_by_name() {
     assert!(read::<4>("\"1234\"").is_ok());
     assert_eq!(read::<4>("\"12345\""), Err(DocumentError::TooLong("a")));
     assert!(read::<4>(r#""\u0031234""#).is_ok(), "as decoded");
-    let escaped = format!("\"\\n{}\"", "x".repeat(SCRATCH));
-    assert_eq!(read::<64>(&escaped), Err(DocumentError::ScratchTooSmall));
-    let plain = format!("\"{}\"", "x".repeat(SCRATCH + 1));
-    assert!(read::<64>(&plain).is_ok(), "no escape needs no scratch");
-}
-
-#[test]
-fn the_scratch_is_wiped_when_there_is_no_document() {
-    let mut scratch = [7; SCRATCH];
-    assert!(Document::open(b"{", &mut scratch).is_err());
-    assert_eq!(scratch, [0; SCRATCH]);
 }
 
 #[test]
 fn a_secret_is_decoded_where_it_stays() {
     let secret = |value: &str| {
-        let mut scratch = [7; SCRATCH];
         let mut secret = Secret::<8>::empty();
         let body = format!(r#"{{"a":{value}}}"#);
-        let outcome = Document::open(body.as_bytes(), &mut scratch)
+        let outcome = Object::new(body.as_bytes())
             .unwrap()
             .secret("a", &mut secret);
-        assert_eq!(scratch, [0; SCRATCH]);
         outcome.map(|()| std::string::String::from(secret.as_str()))
     };
     assert_eq!(secret(r#""s3\/cr3t""#).as_deref(), Ok("s3/cr3t"));
@@ -139,9 +127,11 @@ fn a_secret_is_decoded_where_it_stays() {
 fn arrays_of_texts_are_whole_or_an_error() {
     let texts = |value: &str| {
         let body = format!(r#"{{"a":{value}}}"#);
-        Document::open(body.as_bytes(), &mut [0; SCRATCH])
+        let mut texts = None;
+        Object::new(body.as_bytes())
             .unwrap()
-            .texts::<4, 2>("a")
+            .texts::<4, 2>("a", &mut texts)
+            .map(|()| texts)
     };
     let two = texts(r#"["b", "\u0063"]"#).unwrap().unwrap();
     assert_eq!(two.as_slice(), ["b", "c"]);

@@ -30,8 +30,6 @@ pub enum DocumentError {
     BadText(&'static str),
     /// A member is not a time like `2021-09-21T17:31:21Z`.
     BadTime(&'static str),
-    /// A text with escapes does not fit the scratch buffer. One as long as the body always does.
-    ScratchTooSmall,
     /// The service has no credentials to give and says why (facts §5.2).
     ///
     /// The error is kept small; [`IamInfo`](super::IamInfo) reads the whole message from the
@@ -56,7 +54,6 @@ impl DocumentError {
             Self::TooLong(_) => "is longer than there is room for",
             Self::BadText(_) => "is not plain text",
             Self::BadTime(_) => "is not a UTC time",
-            Self::ScratchTooSmall => "the scratch buffer is too small for a text with escapes",
             Self::NotSuccess { .. } => "the service says that it has no credentials",
         }
     }
@@ -72,8 +69,7 @@ impl DocumentError {
             | Self::WrongType(_)
             | Self::TooLong(_)
             | Self::BadText(_)
-            | Self::BadTime(_)
-            | Self::ScratchTooSmall => None,
+            | Self::BadTime(_) => None,
         }
     }
 }
@@ -94,9 +90,7 @@ pub(super) fn hint(code: &str) -> &'static str {
 impl fmt::Display for DocumentError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotJson | Self::NotAnObject | Self::NotAnArray | Self::ScratchTooSmall => {
-                f.write_str(self.explain())
-            }
+            Self::NotJson | Self::NotAnObject | Self::NotAnArray => f.write_str(self.explain()),
             Self::Missing(name)
             | Self::WrongType(name)
             | Self::TooLong(name)

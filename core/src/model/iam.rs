@@ -2,8 +2,9 @@
 
 use heapless::String;
 
-use super::decode::{Document, is_success};
+use super::decode::is_success;
 use super::error::{DocumentError, hint};
+use super::members::Object;
 use super::time::Timestamp;
 
 /// `iam/info` (facts §2.2, §5.2), and `identity-credentials/ec2/info`, which has an account id in
@@ -30,17 +31,21 @@ pub struct IamInfo {
 }
 
 impl IamInfo {
-    /// Reads the body of a 200. `scratch` is for texts with escapes and is wiped.
-    pub fn parse(body: &[u8], scratch: &mut [u8]) -> Result<Self, DocumentError> {
-        let mut document = Document::open(body, scratch)?;
-        Ok(Self {
+    /// Reads the body of a 200.
+    pub fn parse(body: &[u8]) -> Result<Self, DocumentError> {
+        let document = Object::new(body)?;
+        let mut read = Self {
             code: document.code()?,
             message: document.prose("Message"),
             last_updated: document.last_updated(),
-            instance_profile_arn: document.text("InstanceProfileArn")?,
-            instance_profile_id: document.text("InstanceProfileId")?,
-            account_id: document.text("AccountId")?,
-        })
+            instance_profile_arn: None,
+            instance_profile_id: None,
+            account_id: None,
+        };
+        document.text("InstanceProfileArn", &mut read.instance_profile_arn)?;
+        document.text("InstanceProfileId", &mut read.instance_profile_id)?;
+        document.text("AccountId", &mut read.account_id)?;
+        Ok(read)
     }
 
     /// Does the service vouch for the profile?
@@ -68,7 +73,7 @@ mod tests {
     use super::*;
 
     fn parse(body: &[u8]) -> Result<IamInfo, DocumentError> {
-        IamInfo::parse(body, &mut [0; 128])
+        IamInfo::parse(body)
     }
 
     #[test]

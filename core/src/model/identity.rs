@@ -2,8 +2,8 @@
 
 use heapless::{String, Vec};
 
-use super::decode::Document;
 use super::error::DocumentError;
+use super::members::Object;
 use super::time::Timestamp;
 
 /// Product codes, each of at most 64 bytes, at most eight of them.
@@ -50,26 +50,47 @@ pub struct IdentityDocument {
 }
 
 impl IdentityDocument {
-    /// Reads the body of a 200. `scratch` is for texts with escapes and is wiped.
-    pub fn parse(body: &[u8], scratch: &mut [u8]) -> Result<Self, DocumentError> {
-        let mut document = Document::open(body, scratch)?;
-        Ok(Self {
-            account_id: document.text("accountId")?,
-            architecture: document.text("architecture")?,
-            availability_zone: document.text("availabilityZone")?,
-            billing_products: document.texts("billingProducts")?,
-            devpay_product_codes: document.texts("devpayProductCodes")?,
-            marketplace_product_codes: document.texts("marketplaceProductCodes")?,
-            image_id: document.text("imageId")?,
-            instance_id: document.text("instanceId")?,
-            instance_type: document.text("instanceType")?,
-            kernel_id: document.text("kernelId")?,
-            ramdisk_id: document.text("ramdiskId")?,
-            pending_time: document.time("pendingTime")?,
-            private_ip: document.text("privateIp")?,
-            region: document.text("region")?,
-            version: document.text("version")?,
-        })
+    const EMPTY: Self = Self {
+        account_id: None,
+        architecture: None,
+        availability_zone: None,
+        billing_products: None,
+        devpay_product_codes: None,
+        marketplace_product_codes: None,
+        image_id: None,
+        instance_id: None,
+        instance_type: None,
+        kernel_id: None,
+        ramdisk_id: None,
+        pending_time: None,
+        private_ip: None,
+        region: None,
+        version: None,
+    };
+
+    /// Reads the body of a 200.
+    pub fn parse(body: &[u8]) -> Result<Self, DocumentError> {
+        let document = Object::new(body)?;
+        let mut read = Self::EMPTY;
+        document.text("accountId", &mut read.account_id)?;
+        document.text("architecture", &mut read.architecture)?;
+        document.text("availabilityZone", &mut read.availability_zone)?;
+        document.texts("billingProducts", &mut read.billing_products)?;
+        document.texts("devpayProductCodes", &mut read.devpay_product_codes)?;
+        document.texts(
+            "marketplaceProductCodes",
+            &mut read.marketplace_product_codes,
+        )?;
+        document.text("imageId", &mut read.image_id)?;
+        document.text("instanceId", &mut read.instance_id)?;
+        document.text("instanceType", &mut read.instance_type)?;
+        document.text("kernelId", &mut read.kernel_id)?;
+        document.text("ramdiskId", &mut read.ramdisk_id)?;
+        read.pending_time = document.time("pendingTime")?;
+        document.text("privateIp", &mut read.private_ip)?;
+        document.text("region", &mut read.region)?;
+        document.text("version", &mut read.version)?;
+        Ok(read)
     }
 }
 

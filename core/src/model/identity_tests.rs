@@ -21,7 +21,7 @@ const DOCUMENT: &str = r#"{
 }"#;
 
 fn parse(body: &str) -> Result<IdentityDocument, DocumentError> {
-    IdentityDocument::parse(body.as_bytes(), &mut [0; 64])
+    IdentityDocument::parse(body.as_bytes())
 }
 
 #[test]

@@ -3,11 +3,9 @@
 use core::fmt;
 
 use heapless::String;
-use zeroize::Zeroize;
 
-use super::decode::Document;
 use super::error::DocumentError;
-use super::members::Elements;
+use super::members::{Elements, Object};
 
 /// One event. Every member may be absent.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -33,60 +31,51 @@ pub struct MaintenanceEvent {
 }
 
 impl MaintenanceEvent {
-    /// Reads one object. `scratch` is for texts with escapes and is wiped.
-    pub fn parse(body: &[u8], scratch: &mut [u8]) -> Result<Self, DocumentError> {
-        let mut document = Document::open(body, scratch)?;
-        Ok(Self {
-            event_id: document.text("EventId")?,
-            code: document.text("Code")?,
-            state: document.text("State")?,
+    /// Reads one object.
+    pub fn parse(body: &[u8]) -> Result<Self, DocumentError> {
+        let document = Object::new(body)?;
+        let mut read = Self {
+            event_id: None,
+            code: None,
+            state: None,
             description: document.prose("Description"),
-            not_before: document.text("NotBefore")?,
-            not_after: document.text("NotAfter")?,
-            not_before_deadline: document.text("NotBeforeDeadline")?,
-        })
+            not_before: None,
+            not_after: None,
+            not_before_deadline: None,
+        };
+        document.text("EventId", &mut read.event_id)?;
+        document.text("Code", &mut read.code)?;
+        document.text("State", &mut read.state)?;
+        document.text("NotBefore", &mut read.not_before)?;
+        document.text("NotAfter", &mut read.not_after)?;
+        document.text("NotBeforeDeadline", &mut read.not_before_deadline)?;
+        Ok(read)
     }
 }
 
 /// `events/maintenance/scheduled` and `events/maintenance/history`: the events, one after the
 /// other. One that cannot be read does not end the others.
-pub struct MaintenanceEvents<'a, 's> {
-    elements: Elements<'a>,
-    scratch: &'s mut [u8],
-}
+pub struct MaintenanceEvents<'a>(Elements<'a>);
 
-impl<'a, 's> MaintenanceEvents<'a, 's> {
-    /// Checks the array of the body of a 200. `scratch` is for texts with escapes and is wiped.
-    pub fn parse(body: &'a [u8], scratch: &'s mut [u8]) -> Result<Self, DocumentError> {
-        match Elements::new(body) {
-            Ok(elements) => Ok(Self { elements, scratch }),
-            Err(error) => {
-                scratch.zeroize();
-                Err(error)
-            }
-        }
+impl<'a> MaintenanceEvents<'a> {
+    /// Checks the array of the body of a 200.
+    pub fn parse(body: &'a [u8]) -> Result<Self, DocumentError> {
+        Elements::new(body).map(Self)
     }
 }
 
-impl Iterator for MaintenanceEvents<'_, '_> {
-    type Item = Result<MaintenanceEvent, DocumentError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let event = self.elements.next()?;
-        Some(MaintenanceEvent::parse(event.0, self.scratch))
-    }
-}
-
-/// Shows no byte of the lent buffers.
-impl fmt::Debug for MaintenanceEvents<'_, '_> {
+/// Shows no byte of the body.
+impl fmt::Debug for MaintenanceEvents<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MaintenanceEvents").finish_non_exhaustive()
     }
 }
 
-impl Drop for MaintenanceEvents<'_, '_> {
-    fn drop(&mut self) {
-        self.scratch.zeroize();
+impl Iterator for MaintenanceEvents<'_> {
+    type Item = Result<MaintenanceEvent, DocumentError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.next().map(|event| MaintenanceEvent::parse(event.0))
     }
 }
 
@@ -108,7 +97,7 @@ mod tests {
 ]"#;
 
     fn events(body: &[u8]) -> Result<Vec<Result<MaintenanceEvent, DocumentError>>, DocumentError> {
-        Ok(MaintenanceEvents::parse(body, &mut [0; 64])?.collect())
+        Ok(MaintenanceEvents::parse(body)?.collect())
     }
 
     #[test]
@@ -176,21 +165,5 @@ mod tests {
             Some("reboot 😀 \u{fffd}")
         );
         assert_eq!(events[1].as_ref().unwrap().description, None);
-    }
-
-    #[test]
-    fn the_scratch_is_wiped() {
-        let mut scratch = [7; 64];
-        let body = br#"[{"Code":"a\/b"}]"#;
-        assert_eq!(
-            MaintenanceEvents::parse(body, &mut scratch)
-                .unwrap()
-                .count(),
-            1
-        );
-        assert_eq!(scratch, [0; 64]);
-        scratch = [7; 64];
-        assert!(MaintenanceEvents::parse(b"[", &mut scratch).is_err());
-        assert_eq!(scratch, [0; 64]);
     }
 }

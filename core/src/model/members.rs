@@ -17,6 +17,13 @@ pub(super) struct Object<'a>(&'a [u8]);
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Raw<'a>(pub(super) &'a [u8]);
 
+impl<'a> Raw<'a> {
+    /// What stands between the quotes, escapes and all; `None` if the value is not a string.
+    pub(super) fn string(self) -> Option<&'a [u8]> {
+        self.0.strip_prefix(b"\"")?.strip_suffix(b"\"")
+    }
+}
+
 impl<'a> Object<'a> {
     pub(super) fn new(text: &'a [u8]) -> Result<Self, DocumentError> {
         let mut members = Items::new(text, b'{').map_err(|kind| match kind {

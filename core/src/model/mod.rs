@@ -5,15 +5,13 @@
 //! not what it should be is an error with its name. Names of members compare without regard to
 //! case, and of one that is repeated the exact spelling counts, then the last.
 //!
-//! `scratch` is lent for texts that have escapes, which real documents have not: empty will do
-//! for those, and as long as the body for all. It is wiped before `parse` returns, whatever
-//! it returns. The body is the caller's, to wipe where it holds secrets.
+//! The body is the caller's, to wipe where it holds secrets.
 //!
 //! ```
 //! use imds_core::model::{Action, SpotAction};
 //!
 //! let body = br#"{"action": "stop", "time": "2017-09-18T08:22:00Z", "mood": "\ud83d\ude00"}"#;
-//! let notice = SpotAction::parse(body, &mut [0; 64])?;
+//! let notice = SpotAction::parse(body)?;
 //! assert_eq!(notice.action, Action::Stop);
 //! assert_eq!(notice.time.unix_seconds(), 1_505_722_920);
 //! # Ok::<(), imds_core::model::DocumentError>(())

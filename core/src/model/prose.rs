@@ -1,28 +1,29 @@
 //! Texts for people: whatever is wrong with one, the rest of it is shown.
 
-use heapless::{LenType, String};
+use heapless::{LenType, string::StringView};
 use serde_json_core::str::{EscapedStr, EscapedStringFragment};
 
 use super::members::Raw;
 
 /// Decodes a string as well as it can be: surrogate pairs are joined, what is no character
 /// becomes U+FFFD, a control character a blank. What does not fit is cut at a character and ends
-/// in `…`. `None` if the value is not a string.
-pub(super) fn prose<const N: usize, L: LenType>(value: Raw<'_>) -> Option<String<N, L>> {
-    let inner = value.0.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
-    let mut text = String::new();
+/// in `…`. False if the value is not a string.
+pub(super) fn prose<L: LenType>(value: Raw<'_>, text: &mut StringView<L>) -> bool {
+    let Some(inner) = value.string() else {
+        return false;
+    };
     for chunk in inner.utf8_chunks() {
-        let fits = unescape(chunk.valid(), &mut |letter| push(&mut text, letter))
-            && (chunk.invalid().is_empty() || push(&mut text, char::REPLACEMENT_CHARACTER));
+        let fits = unescape(chunk.valid(), &mut |letter| push(text, letter))
+            && (chunk.invalid().is_empty() || push(text, char::REPLACEMENT_CHARACTER));
         if !fits {
             break;
         }
     }
-    Some(text)
+    true
 }
 
 /// Hands on letters until one is not taken; false if so.
-fn unescape(text: &str, take: &mut impl FnMut(char) -> bool) -> bool {
+fn unescape(text: &str, take: &mut dyn FnMut(char) -> bool) -> bool {
     let mut fragments = EscapedStr(text).fragments();
     loop {
         let rest = fragments.as_str().0;
@@ -63,7 +64,7 @@ fn unit(text: &str) -> Option<u16> {
 }
 
 /// False if the text is full: then it ends in `…`.
-fn push<const N: usize, L: LenType>(text: &mut String<N, L>, letter: char) -> bool {
+fn push<L: LenType>(text: &mut StringView<L>, letter: char) -> bool {
     let letter = if letter.is_control() { ' ' } else { letter };
     if text.push(letter).is_ok() {
         return true;
@@ -78,10 +79,14 @@ fn push<const N: usize, L: LenType>(text: &mut String<N, L>, letter: char) -> bo
 
 #[cfg(test)]
 mod tests {
+    use heapless::String;
+
     use super::*;
 
     fn read<const N: usize>(raw: &[u8]) -> std::string::String {
-        prose::<N, usize>(Raw(raw)).unwrap().as_str().into()
+        let mut text = String::<N>::new();
+        assert!(prose(Raw(raw), text.as_mut_view()));
+        text.as_str().into()
     }
 
     #[test]
@@ -129,7 +134,8 @@ mod tests {
     #[test]
     fn what_is_not_a_string_is_no_text() {
         for raw in [&b"1"[..], b"{}", b"[\"a\"]", b"true", b"\""] {
-            assert_eq!(prose::<8, usize>(Raw(raw)), None);
+            let mut text = String::<8>::new();
+            assert!(!prose(Raw(raw), text.as_mut_view()));
         }
     }
 }

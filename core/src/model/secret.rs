@@ -22,15 +22,8 @@ impl<const N: usize> Secret<N> {
         }
     }
 
-    /// Takes a text in place of the one before; false if it does not fit.
-    pub(super) fn set(&mut self, text: &str) -> bool {
-        self.wipe();
-        let Some(room) = self.bytes.get_mut(..text.len()) else {
-            return false;
-        };
-        room.copy_from_slice(text.as_bytes());
-        self.len = text.len();
-        true
+    pub(super) const fn is_empty(&self) -> bool {
+        self.len == 0
     }
 
     /// The secret itself.
@@ -42,6 +35,17 @@ impl<const N: usize> Secret<N> {
     fn wipe(&mut self) {
         self.bytes.zeroize();
         self.len = 0;
+    }
+}
+
+/// Adds to it; an error if that does not fit.
+impl<const N: usize> fmt::Write for Secret<N> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let room = self.bytes.get_mut(self.len..).unwrap_or_default();
+        let room = room.get_mut(..text.len()).ok_or(fmt::Error)?;
+        room.copy_from_slice(text.as_bytes());
+        self.len += text.len();
+        Ok(())
     }
 }
 
@@ -61,12 +65,14 @@ impl<const N: usize> ZeroizeOnDrop for Secret<N> {}
 
 #[cfg(test)]
 mod tests {
+    use core::fmt::Write as _;
+
     use super::*;
 
     #[test]
     fn debug_shows_no_byte_of_it() {
         let mut secret = Secret::<16>::empty();
-        assert!(secret.set("s3cr3t"));
+        secret.write_str("s3cr3t").unwrap();
         assert_eq!(secret.as_str(), "s3cr3t");
         assert_eq!(std::format!("{secret:?}"), "** redacted **");
     }
@@ -74,18 +80,18 @@ mod tests {
     #[test]
     fn wiping_leaves_no_byte() {
         let mut secret = Secret::<16>::empty();
-        assert!(secret.set("s3cr3t"));
+        secret.write_str("s3cr3t").unwrap();
         secret.wipe();
         assert_eq!((secret.bytes, secret.as_str()), ([0; 16], ""));
     }
 
     #[test]
-    fn another_text_leaves_nothing_of_the_one_before() {
+    fn it_is_written_in_pieces_as_far_as_they_fit() {
         let mut secret = Secret::<8>::empty();
-        assert!(secret.set("12345678"));
-        assert!(secret.set("ab"));
-        assert_eq!(secret.bytes, *b"ab\0\0\0\0\0\0");
-        assert!(!secret.set("123456789"), "too long");
-        assert_eq!((secret.bytes, secret.as_str()), ([0; 8], ""));
+        secret.write_str("12345").unwrap();
+        assert!(secret.write_str("6789").is_err(), "too long");
+        secret.write_str("678").unwrap();
+        assert_eq!(secret.as_str(), "12345678");
+        assert!(secret.write_str("9").is_err());
     }
 }

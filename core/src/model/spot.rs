@@ -2,8 +2,8 @@
 
 use heapless::String;
 
-use super::decode::Document;
 use super::error::DocumentError;
+use super::members::Object;
 use super::time::Timestamp;
 
 /// What EC2 will do.
@@ -44,12 +44,13 @@ pub struct SpotAction {
 }
 
 impl SpotAction {
-    /// Reads the body of a 200. `scratch` is for texts with escapes and is wiped.
-    pub fn parse(body: &[u8], scratch: &mut [u8]) -> Result<Self, DocumentError> {
-        let mut document = Document::open(body, scratch)?;
-        let word = document
-            .text("action")?
-            .filter(|word| !word.is_empty())
+    /// Reads the body of a 200.
+    pub fn parse(body: &[u8]) -> Result<Self, DocumentError> {
+        let document = Object::new(body)?;
+        let mut word = None;
+        document.text("action", &mut word)?;
+        let word = word
+            .filter(|word: &String<32>| !word.is_empty())
             .ok_or(DocumentError::Missing("action"))?;
         Ok(Self {
             action: match word.as_str() {
@@ -75,9 +76,9 @@ pub struct Rebalance {
 }
 
 impl Rebalance {
-    /// Reads the body of a 200. `scratch` is for texts with escapes and is wiped.
-    pub fn parse(body: &[u8], scratch: &mut [u8]) -> Result<Self, DocumentError> {
-        let mut document = Document::open(body, scratch)?;
+    /// Reads the body of a 200.
+    pub fn parse(body: &[u8]) -> Result<Self, DocumentError> {
+        let document = Object::new(body)?;
         Ok(Self {
             notice_time: document
                 .time("noticeTime")?
@@ -99,7 +100,7 @@ mod tests {
     use super::*;
 
     fn action(body: &[u8]) -> Result<SpotAction, DocumentError> {
-        SpotAction::parse(body, &mut [0; 64])
+        SpotAction::parse(body)
     }
 
     #[test]
@@ -148,11 +149,11 @@ mod tests {
     #[test]
     fn a_recommendation_is_read() {
         let body = br#"{"noticeTime":"2020-11-05T08:22:00Z"}"#;
-        let notice = Rebalance::parse(body, &mut []).unwrap();
+        let notice = Rebalance::parse(body).unwrap();
         assert_eq!(notice.notice_time.as_str(), "2020-11-05T08:22:00Z");
         assert_eq!(notice.notice_time.unix_seconds(), 1_604_564_520);
         assert_eq!(
-            Rebalance::parse(b"{}", &mut []),
+            Rebalance::parse(b"{}"),
             Err(DocumentError::Missing("noticeTime"))
         );
     }

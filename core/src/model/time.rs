@@ -21,14 +21,13 @@ impl Timestamp {
     /// Only the capital letters, only `Z`, at most ten digits of a fraction, which is not
     /// counted. The leap second `23:59:60` counts as the second before it.
     pub fn parse(text: &str) -> Option<Self> {
-        let (moment, fraction) = text.strip_suffix('Z')?.split_at_checked(19)?;
-        let is_fraction = |digits: &str| !digits.is_empty() && all_digits(digits);
-        if !fraction.is_empty() && !fraction.strip_prefix('.').is_some_and(is_fraction) {
+        let (moment, fraction) = text.strip_suffix('Z')?.split_at_checked(FORM.len())?;
+        if let Some((point, digits)) = fraction.as_bytes().split_first()
+            && !(*point == b'.' && !digits.is_empty() && digits.iter().all(u8::is_ascii_digit))
+        {
             return None;
         }
-        let (date, time) = moment.split_once('T')?;
-        let [year, month, day] = fields(date, '-', [4, 2, 2])?;
-        let [hour, minute, second] = fields(time, ':', [2, 2, 2])?;
+        let [year, month, day, hour, minute, second] = fields(moment)?;
         if !(1..=12).contains(&month) || !(1..=days_in(year, month)).contains(&day) {
             return None;
         }
@@ -37,9 +36,10 @@ impl Timestamp {
             (0..=23, 0..=59, 0..=59) => second,
             _ => return None,
         };
+        let seconds = (hour * 60 + minute) * 60 + second;
         Some(Self {
             text: String::try_from(text).ok()?,
-            unix: days_since_1970(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second,
+            unix: i64::from(days_since_1970(year, month, day)) * 86_400 + i64::from(seconds),
         })
     }
 
@@ -60,25 +60,26 @@ impl fmt::Display for Timestamp {
     }
 }
 
-fn all_digits(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_digit())
-}
+/// A digit for each zero, and between them these very characters.
+const FORM: &[u8; 19] = b"0000-00-00T00:00:00";
 
-/// Numbers of fixed widths.
-fn fields<const K: usize>(text: &str, separator: char, widths: [usize; K]) -> Option<[i64; K]> {
-    let mut parts = text.split(separator);
-    let mut numbers = [0; K];
-    for (number, width) in numbers.iter_mut().zip(widths) {
-        let part = parts.next()?;
-        if part.len() != width || !all_digits(part) {
-            return None;
+/// The six numbers of a moment.
+fn fields(moment: &str) -> Option<[i32; 6]> {
+    let mut numbers = [0; 6];
+    let mut number = numbers.iter_mut();
+    let mut present = number.next()?;
+    for (byte, form) in moment.bytes().zip(*FORM) {
+        match form {
+            b'0' if byte.is_ascii_digit() => *present = *present * 10 + i32::from(byte - b'0'),
+            b'0' => return None,
+            _ if byte == form => present = number.next()?,
+            _ => return None,
         }
-        *number = part.parse().ok()?;
     }
-    parts.next().is_none().then_some(numbers)
+    Some(numbers)
 }
 
-const fn days_in(year: i64, month: i64) -> i64 {
+const fn days_in(year: i32, month: i32) -> i32 {
     match month {
         4 | 6 | 9 | 11 => 30,
         2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
@@ -88,7 +89,7 @@ const fn days_in(year: i64, month: i64) -> i64 {
 }
 
 /// The proleptic Gregorian calendar, in years that begin in March: the leap day comes last.
-const fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
+const fn days_since_1970(year: i32, month: i32, day: i32) -> i32 {
     let march_year = if month > 2 { year } else { year - 1 };
     let march_month = (month + 9) % 12;
     let leap_days =

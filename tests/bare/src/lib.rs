@@ -100,10 +100,9 @@ fn entries(dir: &str, listing: &[u8], each: fn(Result<&str, BadName>)) {
 
 fn events(
     body: &[u8],
-    scratch: &mut [u8],
     each: fn(Result<model::MaintenanceEvent, model::DocumentError>),
 ) {
-    if let Ok(events) = model::MaintenanceEvents::parse(body, scratch) {
+    if let Ok(events) = model::MaintenanceEvents::parse(body) {
         events.for_each(each);
     }
 }

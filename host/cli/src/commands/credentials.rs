@@ -39,8 +39,7 @@ pub(super) fn run(context: &Context<'_>, args: &Credentials) -> Result<Exit, Sto
 }
 
 fn parse(document: &[u8], path: &str, endpoint: &str) -> Result<Granted, Failure> {
-    let mut scratch = Zeroizing::new(vec![0; document.len()]);
-    let error = match RoleCredentials::parse(document, &mut scratch) {
+    let error = match RoleCredentials::parse(document) {
         Ok(granted) => return Ok(Box::new(granted)),
         Err(error) => error,
     };
@@ -53,7 +52,7 @@ fn parse(document: &[u8], path: &str, endpoint: &str) -> Result<Granted, Failure
         ));
     };
     // The error keeps the beginning of the message alone.
-    let info = IamInfo::parse(document, &mut scratch).ok();
+    let info = IamInfo::parse(document).ok();
     let whole = info.as_ref().and_then(|info| info.message.as_deref());
     Err(Failure::new(
         Exit::Other,
