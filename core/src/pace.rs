@@ -8,8 +8,8 @@ use crate::time::Instant;
 #[derive(Clone, Debug)]
 pub(crate) struct Budget {
     interval: Duration,
-    /// How far ahead of the steady rate requests may run.
-    slack: Duration,
+    /// How far ahead of the steady rate requests may run, in microseconds.
+    slack: u64,
     /// When the steady rate would allow the next request.
     next: Instant,
 }
@@ -17,19 +17,18 @@ pub(crate) struct Budget {
 impl Budget {
     pub(crate) fn new(pace: Pace) -> Self {
         // Instants are whole microseconds: rounded down, the rate would be too high.
-        let micros = 1_000_000_u64.div_ceil(u64::from(pace.per_second.max(1)));
+        let micros = u64::from(1_000_000_u32.div_ceil(u32::from(pace.per_second.max(1))));
         let interval = Duration::from_micros(micros);
         Self {
             interval,
-            slack: interval * u32::from(pace.burst.max(1) - 1),
+            slack: micros * u64::from(pace.burst.max(1) - 1),
             next: Instant::ZERO,
         }
     }
 
     /// When one more request may go out.
     pub(crate) fn ready_at(&self) -> Instant {
-        let slack = u64::try_from(self.slack.as_micros()).unwrap_or(u64::MAX);
-        Instant::from_micros(self.next.as_micros().saturating_sub(slack))
+        Instant::from_micros(self.next.as_micros().saturating_sub(self.slack))
     }
 
     /// One request goes out.

@@ -6,7 +6,7 @@
 //! `public-keys/` listing is cut to its number (facts §2.5), every byte that RFC 3986 does not
 //! allow raw in a segment is percent-encoded, and so nothing but graphic ASCII comes out.
 
-use core::fmt;
+use core::fmt::{self, Write as _};
 
 use heapless::String;
 
@@ -142,6 +142,9 @@ pub(crate) const fn is_pchar(byte: u8) -> bool {
         )
 }
 
+/// The directory of the instance's keys, whose entries are `N=name` (facts §2.5).
+const PUBLIC_KEYS: &str = "public-keys";
+
 /// The number of a `public-keys/` entry, if `name` (without a final `/`) is one: `0=my key`.
 pub(crate) fn key_index(name: &str) -> Option<&str> {
     let (index, _) = name.split_once('=')?;
@@ -150,54 +153,40 @@ pub(crate) fn key_index(name: &str) -> Option<&str> {
 
 /// Is `dir` (with its final `/`) the directory whose entries are `N=name`?
 pub(crate) fn is_public_keys(dir: &str) -> bool {
-    dir.ends_with("/public-keys/")
+    let dir = dir
+        .strip_suffix('/')
+        .and_then(|dir| dir.strip_suffix(PUBLIC_KEYS));
+    dir.is_some_and(|dir| dir.ends_with('/'))
 }
 
-/// A display path as a request target; displays and iterates without a buffer.
+/// A display path as a request target; displays without a buffer.
 #[derive(Clone, Copy)]
 pub(crate) struct Encoded<'a>(pub(crate) &'a str);
 
-impl<'a> Encoded<'a> {
-    /// The path's raw pieces that go on the wire: all of it but the `=name` of a key's entry.
-    fn pieces(self) -> [&'a str; 2] {
-        const KEYS: &str = "/public-keys/";
-        if let Some(at) = self.0.find(KEYS) {
-            let start = at + KEYS.len();
-            let entry = self.0[start..].split('/').next().unwrap_or("");
-            if let Some(index) = key_index(entry) {
-                return [
-                    &self.0[..start + index.len()],
-                    &self.0[start + entry.len()..],
-                ];
-            }
-        }
-        [self.0, ""]
-    }
-
-    /// The encoded bytes.
-    pub(crate) fn bytes(self) -> impl Iterator<Item = u8> + 'a {
-        self.pieces()
-            .into_iter()
-            .flat_map(str::bytes)
-            .flat_map(|b| {
-                const HEX: &[u8; 16] = b"0123456789ABCDEF";
-                let (text, len) = if is_pchar(b) || b == b'/' {
-                    ([b, 0, 0], 1)
-                } else {
-                    (
-                        [b'%', HEX[usize::from(b >> 4)], HEX[usize::from(b & 15)]],
-                        3,
-                    )
-                };
-                text.into_iter().take(len)
-            })
-    }
-}
-
 impl fmt::Display for Encoded<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.bytes()
-            .try_for_each(|b| fmt::Write::write_char(f, char::from(b)))
+        const HEX: &[u8; 16] = b"0123456789ABCDEF";
+        let mut before = "";
+        for (number, segment) in self.0.split('/').enumerate() {
+            if number > 0 {
+                f.write_char('/')?;
+            }
+            let raw = match before {
+                PUBLIC_KEYS => key_index(segment).unwrap_or(segment),
+                _ => segment,
+            };
+            before = segment;
+            for byte in raw.bytes() {
+                if is_pchar(byte) {
+                    f.write_char(char::from(byte))?;
+                } else {
+                    f.write_char('%')?;
+                    f.write_char(char::from(HEX[usize::from(byte >> 4)]))?;
+                    f.write_char(char::from(HEX[usize::from(byte & 15)]))?;
+                }
+            }
+        }
+        Ok(())
     }
 }
 
@@ -249,7 +238,7 @@ mod tests {
         for c in (0..=0x2ff).filter_map(char::from_u32) {
             let path = std::format!("/a{c}b/public-keys/0={c}/{c}");
             assert!(
-                Encoded(&path).bytes().all(|b| b.is_ascii_graphic()),
+                encoded(&path).bytes().all(|b| b.is_ascii_graphic()),
                 "{path:?}"
             );
         }

@@ -8,6 +8,7 @@ use crate::config::Config;
 use crate::error::{Error, Fault, Peer, Phase, Reason};
 use crate::http::HttpError;
 use crate::rng::Rng;
+use crate::time::micros;
 
 /// The two kinds of request there are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -99,8 +100,7 @@ pub(crate) fn pause(config: &Config, rng: &mut Rng, attempt: u8) -> Duration {
         .backoff_base
         .saturating_mul(1 << doublings)
         .min(config.backoff_cap);
-    let micros = u64::try_from(bound.as_micros()).unwrap_or(u64::MAX);
-    Duration::from_micros(rng.up_to(micros))
+    Duration::from_micros(rng.up_to(micros(bound)))
 }
 
 #[cfg(test)]

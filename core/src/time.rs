@@ -43,8 +43,16 @@ impl Add<Duration> for Instant {
     type Output = Self;
 
     fn add(self, rhs: Duration) -> Self {
-        let micros = u64::try_from(rhs.as_micros()).unwrap_or(u64::MAX);
-        Self(self.0.saturating_add(micros))
+        Self(self.0.saturating_add(micros(rhs)))
+    }
+}
+
+/// Whole microseconds; of more than 136 years, as many as there can be. (Less code than
+/// [`Duration::as_micros`] and its 128 bits, for machines of 32.)
+pub(crate) fn micros(duration: Duration) -> u64 {
+    match u32::try_from(duration.as_secs()) {
+        Ok(seconds) => u64::from(seconds) * 1_000_000 + u64::from(duration.subsec_micros()),
+        Err(_) => u64::MAX,
     }
 }
 

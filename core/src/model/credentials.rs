@@ -5,7 +5,7 @@ use core::fmt;
 use heapless::String;
 
 use super::decode::is_success;
-use super::error::DocumentError;
+use super::error::{Code, DocumentError, Excerpt};
 use super::members::Object;
 use super::secret::Secret;
 use super::time::Timestamp;
@@ -34,15 +34,26 @@ impl<const TOKEN: usize> RoleCredentials<TOKEN> {
     /// else the document holds (facts §5.2). The two keys, the token and the expiration must be
     /// there; whether they have expired is for the caller to say.
     pub fn parse(body: &[u8]) -> Result<Self, DocumentError> {
+        let mut read = Self {
+            access_key_id: Secret::empty(),
+            secret_access_key: Secret::empty(),
+            session_token: Secret::empty(),
+            expiration: Timestamp::EPOCH,
+            last_updated: None,
+            account_id: None,
+            kind: None,
+        };
+        read.fill(body)?;
+        Ok(read)
+    }
+
+    fn fill(&mut self, body: &[u8]) -> Result<(), DocumentError> {
         let document = Object::new(body)?;
-        match document.code()? {
-            Some(code) if !is_success(&code) => {
-                return Err(DocumentError::NotSuccess {
-                    code,
-                    message: document.prose("Message").unwrap_or_default(),
-                });
-            }
-            _ => {}
+        let mut code = Code::new();
+        if document.code(code.as_mut_view())? && !is_success(&code) {
+            let mut message = Excerpt::new();
+            document.prose("Message", message.as_mut_view());
+            return Err(DocumentError::NotSuccess { code, message });
         }
         for name in ["AccessKeyId", "SecretAccessKey"] {
             if !document.has(name) {
@@ -52,23 +63,15 @@ impl<const TOKEN: usize> RoleCredentials<TOKEN> {
         // Other services and `credential_process` use the second names (facts §4.5, §5.5).
         let token = first_of(&document, "Token", "SessionToken")?;
         let expiration = first_of(&document, "Expiration", "ExpiresAt")?;
-        let mut credentials = Self {
-            access_key_id: Secret::empty(),
-            secret_access_key: Secret::empty(),
-            session_token: Secret::empty(),
-            expiration: document
-                .time(expiration)?
-                .ok_or(DocumentError::Missing(expiration))?,
-            last_updated: document.last_updated(),
-            account_id: None,
-            kind: None,
-        };
-        document.text("AccountId", &mut credentials.account_id)?;
-        document.text("Type", &mut credentials.kind)?;
-        document.secret("AccessKeyId", &mut credentials.access_key_id)?;
-        document.secret("SecretAccessKey", &mut credentials.secret_access_key)?;
-        document.secret(token, &mut credentials.session_token)?;
-        Ok(credentials)
+        self.expiration = document
+            .time(expiration)?
+            .ok_or(DocumentError::Missing(expiration))?;
+        self.last_updated = document.last_updated();
+        document.text("AccountId", &mut self.account_id)?;
+        document.text("Type", &mut self.kind)?;
+        document.secret("AccessKeyId", &mut self.access_key_id)?;
+        document.secret("SecretAccessKey", &mut self.secret_access_key)?;
+        document.secret(token, &mut self.session_token)
     }
 
     /// `AccessKeyId`.
@@ -152,7 +155,8 @@ impl fmt::Debug for LastFour<'_> {
 /// path: `.`, `..`, or with a `/` or a control character in it.
 pub fn role_name(listing: &[u8]) -> Option<&str> {
     let text = core::str::from_utf8(listing).ok()?;
-    let name = text.lines().map(str::trim).find(|line| !line.is_empty())?;
+    let mut lines = text.lines().map(str::trim_ascii);
+    let name = lines.find(|line| !line.is_empty())?;
     let unsafe_letter = |letter: char| letter == '/' || letter.is_control();
     let safe = !matches!(name, "." | "..") && !name.chars().any(unsafe_letter);
     safe.then_some(name)

@@ -6,6 +6,7 @@
 
 use core::fmt;
 
+use heapless::string::StringView;
 use heapless::{LenType, String, Vec};
 use serde_json_core::str::{EscapedStr, EscapedStringFragment};
 
@@ -66,25 +67,28 @@ impl Object<'_> {
         self.time("LastUpdated").ok().flatten()
     }
 
-    /// A text for people; `None` if there is none, and never an error.
-    pub(super) fn prose<const N: usize, L: LenType>(
-        &self,
-        name: &'static str,
-    ) -> Option<String<N, L>> {
-        let mut text = String::new();
-        prose(self.member(name)?, text.as_mut_view()).then_some(text)
+    /// A text for people: is there one? Never an error.
+    pub(super) fn prose<L: LenType>(&self, name: &'static str, into: &mut StringView<L>) -> bool {
+        self.member(name).is_some_and(|value| prose(value, into))
     }
 
-    /// `Code`: absent means success. It is read like prose, so that an odd one is still named.
-    pub(super) fn code<const N: usize, L: LenType>(
+    /// As [`prose`](Self::prose), for a member that may be absent.
+    pub(super) fn prose_or_none<const N: usize>(
         &self,
-    ) -> Result<Option<String<N, L>>, DocumentError> {
+        name: &'static str,
+        into: &mut Option<String<N>>,
+    ) {
+        if !self.prose(name, into.insert(String::new()).as_mut_view()) {
+            *into = None;
+        }
+    }
+
+    /// `Code`: is there one? Absent means success. It is read like prose, so that an odd one is
+    /// still named.
+    pub(super) fn code<L: LenType>(&self, into: &mut StringView<L>) -> Result<bool, DocumentError> {
         match self.has("Code") {
-            true => self
-                .prose("Code")
-                .ok_or(DocumentError::WrongType("Code"))
-                .map(Some),
-            false => Ok(None),
+            true if !self.prose("Code", into) => Err(DocumentError::WrongType("Code")),
+            there => Ok(there),
         }
     }
 

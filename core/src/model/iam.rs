@@ -35,13 +35,17 @@ impl IamInfo {
     pub fn parse(body: &[u8]) -> Result<Self, DocumentError> {
         let document = Object::new(body)?;
         let mut read = Self {
-            code: document.code()?,
-            message: document.prose("Message"),
+            code: None,
+            message: None,
             last_updated: document.last_updated(),
             instance_profile_arn: None,
             instance_profile_id: None,
             account_id: None,
         };
+        if !document.code(read.code.insert(String::new()).as_mut_view())? {
+            read.code = None;
+        }
+        document.prose_or_none("Message", &mut read.message);
         document.text("InstanceProfileArn", &mut read.instance_profile_arn)?;
         document.text("InstanceProfileId", &mut read.instance_profile_id)?;
         document.text("AccountId", &mut read.account_id)?;

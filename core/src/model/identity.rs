@@ -70,27 +70,31 @@ impl IdentityDocument {
 
     /// Reads the body of a 200.
     pub fn parse(body: &[u8]) -> Result<Self, DocumentError> {
-        let document = Object::new(body)?;
         let mut read = Self::EMPTY;
-        document.text("accountId", &mut read.account_id)?;
-        document.text("architecture", &mut read.architecture)?;
-        document.text("availabilityZone", &mut read.availability_zone)?;
-        document.texts("billingProducts", &mut read.billing_products)?;
-        document.texts("devpayProductCodes", &mut read.devpay_product_codes)?;
+        read.fill(body)?;
+        Ok(read)
+    }
+
+    fn fill(&mut self, body: &[u8]) -> Result<(), DocumentError> {
+        let document = Object::new(body)?;
+        document.text("accountId", &mut self.account_id)?;
+        document.text("architecture", &mut self.architecture)?;
+        document.text("availabilityZone", &mut self.availability_zone)?;
+        document.texts("billingProducts", &mut self.billing_products)?;
+        document.texts("devpayProductCodes", &mut self.devpay_product_codes)?;
         document.texts(
             "marketplaceProductCodes",
-            &mut read.marketplace_product_codes,
+            &mut self.marketplace_product_codes,
         )?;
-        document.text("imageId", &mut read.image_id)?;
-        document.text("instanceId", &mut read.instance_id)?;
-        document.text("instanceType", &mut read.instance_type)?;
-        document.text("kernelId", &mut read.kernel_id)?;
-        document.text("ramdiskId", &mut read.ramdisk_id)?;
-        read.pending_time = document.time("pendingTime")?;
-        document.text("privateIp", &mut read.private_ip)?;
-        document.text("region", &mut read.region)?;
-        document.text("version", &mut read.version)?;
-        Ok(read)
+        document.text("imageId", &mut self.image_id)?;
+        document.text("instanceId", &mut self.instance_id)?;
+        document.text("instanceType", &mut self.instance_type)?;
+        document.text("kernelId", &mut self.kernel_id)?;
+        document.text("ramdiskId", &mut self.ramdisk_id)?;
+        self.pending_time = document.time("pendingTime")?;
+        document.text("privateIp", &mut self.private_ip)?;
+        document.text("region", &mut self.region)?;
+        document.text("version", &mut self.version)
     }
 }
 

@@ -38,11 +38,12 @@ impl MaintenanceEvent {
             event_id: None,
             code: None,
             state: None,
-            description: document.prose("Description"),
+            description: None,
             not_before: None,
             not_after: None,
             not_before_deadline: None,
         };
+        document.prose_or_none("Description", &mut read.description);
         document.text("EventId", &mut read.event_id)?;
         document.text("Code", &mut read.code)?;
         document.text("State", &mut read.state)?;

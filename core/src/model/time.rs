@@ -16,6 +16,12 @@ pub struct Timestamp {
 }
 
 impl Timestamp {
+    /// Stands where no time was read yet.
+    pub(super) const EPOCH: Self = Self {
+        text: String::new(),
+        unix: 0,
+    };
+
     /// Reads `2021-09-21T17:31:21Z` or `2025-03-12T21:53:17.832308Z`.
     ///
     /// Only the capital letters, only `Z`, at most ten digits of a fraction, which is not

@@ -7,8 +7,8 @@ use crate::client::OpId;
 use crate::config::{HEAD_START, Target};
 use crate::error::{Error, Reason, What};
 use crate::lane::{Buffer, Job, Lane, Node, State};
-use crate::session::Session;
 use crate::session::ops::{Kind, Op, OpState, SHELF, Start, Tries, with_slash};
+use crate::session::{Earliest, Session};
 use crate::time::Instant;
 use crate::walk::frontier::Next;
 use crate::walk::listing::is_directory;
@@ -86,28 +86,29 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
     }
 
     /// When an idle lane may get work that it may not get yet.
-    pub(super) fn next_work<B: Buffer>(&self, lane: &Lane<B>) -> Option<(Instant, Reason)> {
-        let backoff = |at| (at, Reason::Backoff);
-        let ops = self
-            .ops
-            .iter()
-            .filter(|op| op.state == OpState::Waiting && !self.is_paused(op))
-            .map(|op| backoff(op.tries.not_before));
-        let held = lane.node.iter().map(|node| backoff(node.tries.not_before));
-        let any_live = self.ops.iter().any(Op::is_live);
-        let fetch = (any_live && self.fetch.lane.is_none()).then(|| backoff(self.fetch.not_before));
-        let walking = self.walks.iter().any(|w| w.op.is_some() && !w.paused);
-        let pace = self
-            .pace
-            .as_ref()
-            .filter(|_| walking)
-            .map(|budget| (budget.ready_at(), Reason::Pace));
-        ops.chain(held)
-            .chain(fetch)
-            .chain(pace)
-            // What is due already waits for another lane, not for time.
-            .filter(|(at, _)| *at > self.now)
-            .min_by_key(|(at, _)| *at)
+    pub(super) fn next_work<B: Buffer>(&self, lane: &Lane<B>, first: &mut Earliest) {
+        // What is due already waits for another lane, not for time.
+        let mut wait = |at: Instant, reason| {
+            if at > self.now {
+                first.or(at, reason);
+            }
+        };
+        for op in &self.ops {
+            if op.state == OpState::Waiting && !self.is_paused(op) {
+                wait(op.tries.not_before, Reason::Backoff);
+            }
+        }
+        if let Some(node) = &lane.node {
+            wait(node.tries.not_before, Reason::Backoff);
+        }
+        if self.fetch.lane.is_none() && self.ops.iter().any(Op::is_live) {
+            wait(self.fetch.not_before, Reason::Backoff);
+        }
+        if let Some(budget) = &self.pace
+            && self.walks.iter().any(|w| w.op.is_some() && !w.paused)
+        {
+            wait(budget.ready_at(), Reason::Pace);
+        }
     }
 
     fn pick<B: Buffer>(&self, now: Instant, lane: &Lane<B>) -> Option<Work> {

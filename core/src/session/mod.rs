@@ -59,6 +59,17 @@ pub struct Session<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN:
     counters: Counters,
 }
 
+/// The earliest of several instants, and what happens then. Of equal ones the first counts.
+struct Earliest(Option<(Instant, Reason)>);
+
+impl Earliest {
+    fn or(&mut self, at: Instant, reason: Reason) {
+        if self.0.is_none_or(|(earliest, _)| at < earliest) {
+            self.0 = Some((at, reason));
+        }
+    }
+}
+
 /// The token request.
 #[derive(Clone, Copy, Debug)]
 struct Fetch {
@@ -238,19 +249,16 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
 
     /// When to serve this lane again even if nothing happens, and why.
     pub fn deadline<B: Buffer>(&self, lane: &Lane<B>) -> Option<(Instant, Reason)> {
-        let own = lane.deadline();
-        let waits = lane.is_idle() || lane.wants_floor();
-        let work = waits.then(|| self.next_work(lane)).flatten();
-        let ops = self
-            .ops
-            .iter()
-            .filter(|op| op.is_live())
-            .filter_map(|op| Some((op.deadline?, Reason::Operation)))
-            .min_by_key(|(at, _)| *at);
-        [own, work, ops]
-            .into_iter()
-            .flatten()
-            .min_by_key(|(at, _)| *at)
+        let mut first = Earliest(lane.deadline());
+        if lane.is_idle() || lane.wants_floor() {
+            self.next_work(lane, &mut first);
+        }
+        for op in self.ops.iter().filter(|op| op.is_live()) {
+            if let Some(at) = op.deadline {
+                first.or(at, Reason::Operation);
+            }
+        }
+        first.0
     }
 
     /// Ends operations whose time is up: for drivers that have no lane to serve at the moment.

@@ -65,7 +65,7 @@ pub(crate) fn judge<'a>(dir: &str, line: &'a [u8]) -> Result<&'a str, BadName> {
     if bare.chars().any(char::is_control) {
         return Err(BadName::ControlCharacter);
     }
-    if bare.trim().is_empty() {
+    if bare.trim_ascii().is_empty() {
         return Err(BadName::Blank);
     }
     if matches!(bare, "." | "..") {

@@ -8,6 +8,7 @@
 
 use core::fmt::{self, Write as _};
 use core::hint::black_box;
+use core::mem::MaybeUninit;
 use core::panic::PanicInfo;
 
 use imds_core::drive::Socket;
@@ -19,20 +20,21 @@ use imds_core::{Client, Config, Event, Gather, Instant, Misuse, Node, Reply, Rou
 
 type Imds<'m> = Client<1, &'m mut [u8], &'m mut [u8], 2>;
 
-/// The memory that is lent, and the client that it is lent to.
+/// Memory that is there once. It is lent to the client, whose own place is here too: what is in
+/// statics can be counted.
 struct Memory {
     window: [u8; 2048],
     arena: [u8; 512],
     value: [u8; 2048],
-    client: Option<Imds<'static>>,
+    client: MaybeUninit<Imds<'static>>,
 }
 
-#[allow(unsafe_code, reason = "memory that is there once")]
+#[allow(unsafe_code, reason = "a static that is written to")]
 static mut MEMORY: Memory = Memory {
     window: [0; 2048],
     arena: [0; 512],
     value: [0; 2048],
-    client: None,
+    client: MaybeUninit::uninit(),
 };
 
 /// What stands for the hardware.
@@ -91,7 +93,7 @@ extern "C" fn _start() -> ! {
     // SAFETY: this runs once, and nothing else names the memory.
     let memory = unsafe { &mut *(&raw mut MEMORY) };
     let board = black_box(&BOARD);
-    let client = memory.client.insert(Client::with_memory(
+    let client = memory.client.write(Client::with_memory(
         Config::default(),
         [&mut memory.window],
         &mut memory.arena,
@@ -116,7 +118,7 @@ fn run(
     client.get((board.clock)(), IDENTITY)?;
     read(client, board, gather, console, |console, _, body| {
         match IdentityDocument::parse(body) {
-            Ok(document) => console.line(document.instance_id.as_deref().unwrap_or_default()),
+            Ok(document) => console.write_str(document.instance_id.as_deref().unwrap_or_default()),
             Err(error) => writeln!(console, "{error}"),
         }
     })?;
@@ -130,11 +132,10 @@ fn run(
     read(client, board, gather, console, |console, _, body| {
         match RoleCredentials::<1536>::parse(body) {
             Ok(credentials) => {
-                // What would be signed with.
                 black_box(credentials.secret_access_key());
                 black_box(credentials.session_token());
                 black_box(credentials.expiration().unix_seconds());
-                writeln!(console, "{}", credentials.access_key_id())
+                console.write_str(credentials.access_key_id())
             }
             Err(error) => writeln!(console, "{error}"),
         }
