@@ -155,7 +155,7 @@ impl<B: Buffer> Lane<B> {
     /// Where the driver puts received bytes while the lane wants [`Want::Receive`]. Never empty
     /// then. On an idle lane it is room for a byte nobody asked for.
     pub fn rx_window(&mut self) -> &mut [u8] {
-        let start = if self.state == State::Receiving {
+        let start = if matches!(self.state, State::Receiving) {
             self.raw.end
         } else {
             0
@@ -172,17 +172,17 @@ impl<B: Buffer> Lane<B> {
         let now = self.now;
         match (self.state, event) {
             // A kept connection that the server closed, or spoke on out of turn.
-            (State::Idle, Event::Eof | Event::Failed(_)) if self.conn == Conn::Open => {
+            (State::Idle, Event::Eof | Event::Failed(_)) if matches!(self.conn, Conn::Open) => {
                 self.spend(CloseReason::Ended);
             }
-            (State::Idle, Event::Received(_)) if self.conn == Conn::Open => {
+            (State::Idle, Event::Received(_)) if matches!(self.conn, Conn::Open) => {
                 self.spend(CloseReason::Unsolicited);
             }
             (State::Idle | State::Connecting, Event::Closed) if self.close_reason().is_some() => {
                 self.conn = Conn::Closed;
             }
             (State::Connecting, Event::Connected | Event::ConnectedSecond)
-                if self.conn == Conn::Closed =>
+                if matches!(self.conn, Conn::Closed) =>
             {
                 self.second |= event == Event::ConnectedSecond;
                 self.conn = Conn::Open;
@@ -237,7 +237,7 @@ impl<B: Buffer> Lane<B> {
             (
                 State::Connecting | State::Sending { .. } | State::Receiving,
                 Event::Failed(fault),
-            ) if self.close_reason().is_none() || self.state == State::Receiving => {
+            ) if self.close_reason().is_none() || matches!(self.state, State::Receiving) => {
                 self.fail(Error::Transport(self.phase(), fault));
             }
             (State::Sending { .. }, Event::Eof) => {
@@ -272,7 +272,7 @@ impl<B: Buffer> Lane<B> {
 
     /// Does the driver hold an open connection for it that it may keep?
     pub fn is_connected(&self) -> bool {
-        self.conn == Conn::Open
+        matches!(self.conn, Conn::Open)
     }
 
     /// Why the connection is to be closed; `None` if it is not.
@@ -285,7 +285,7 @@ impl<B: Buffer> Lane<B> {
 
     /// Is no exchange under way?
     pub fn is_idle(&self) -> bool {
-        self.state == State::Idle
+        matches!(self.state, State::Idle)
     }
 
     /// Does it have a leaf that may not be offered yet?
@@ -329,7 +329,7 @@ impl<B: Buffer> Lane<B> {
         self.timeouts = timeouts;
         self.verdict = Verdict::NONE;
         self.offset = 0;
-        if self.conn == Conn::Open {
+        if matches!(self.conn, Conn::Open) {
             self.reused = true;
             self.state = State::Connected;
         } else {
@@ -343,6 +343,11 @@ impl<B: Buffer> Lane<B> {
     /// The window, to write a request into.
     pub(crate) fn request_buffer(&mut self) -> &mut [u8] {
         self.window.as_mut()
+    }
+
+    /// The same, and the node that it may be for.
+    pub(crate) fn request_parts(&mut self) -> (&mut [u8], Option<&Node>) {
+        (self.window.as_mut(), self.node.as_ref())
     }
 
     /// A request of `len` bytes is in the window.

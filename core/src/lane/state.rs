@@ -104,10 +104,24 @@ pub(crate) enum Job {
 /// A node of a walk.
 pub(crate) struct Node {
     pub(crate) op: OpId,
+    /// A directory's ends with a slash.
     pub(crate) path: Path,
     pub(crate) depth: u8,
     pub(crate) directory: bool,
     pub(crate) tries: Tries,
+}
+
+impl Node {
+    /// One of this walk; which, is to be filled in.
+    pub(crate) const fn new(op: OpId) -> Self {
+        Self {
+            op,
+            path: Path::new(),
+            depth: 0,
+            directory: false,
+            tries: Tries::NONE,
+        }
+    }
 }
 
 /// What a head decided.

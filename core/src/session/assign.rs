@@ -7,7 +7,8 @@ use crate::client::OpId;
 use crate::config::{HEAD_START, Target};
 use crate::error::{Error, Reason, What};
 use crate::lane::{Buffer, Job, Lane, Node, State};
-use crate::session::ops::{Kind, Op, OpState, SHELF, Start, Tries, with_slash};
+use crate::path;
+use crate::session::ops::{Kind, Op, OpState, SHELF, Start};
 use crate::session::{Earliest, Session};
 use crate::time::Instant;
 use crate::walk::frontier::Next;
@@ -94,7 +95,7 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
             }
         };
         for op in &self.ops {
-            if op.state == OpState::Waiting && !self.is_paused(op) {
+            if matches!(op.state, OpState::Waiting) && !self.is_paused(op) {
                 wait(op.tries.not_before, Reason::Backoff);
             }
         }
@@ -112,7 +113,7 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
     }
 
     fn pick<B: Buffer>(&self, now: Instant, lane: &Lane<B>) -> Option<Work> {
-        let due = |op: &Op| op.state == OpState::Waiting && op.tries.not_before <= now;
+        let due = |op: &Op| matches!(op.state, OpState::Waiting) && op.tries.not_before <= now;
         let oldest = |wanted: &dyn Fn(&Op) -> bool| {
             self.ops
                 .iter()
@@ -190,20 +191,20 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
 
     /// Puts the node that the lane holds, if any, back to its walk.
     fn shelve<B: Buffer>(&mut self, lane: &mut Lane<B>) {
-        let Some(node) = lane.node.take() else { return };
-        let Some(index) = self.walk_index(node.op) else {
-            return;
-        };
-        if let Some(op) = self.op_mut(node.op) {
-            op.start = Start::Shelved { depth: node.depth };
-            op.path = node.path;
-            op.tries = node.tries;
+        let Some(node) = &lane.node else { return };
+        if let Some(index) = self.walk_index(node.op) {
+            if let Some(op) = self.op_mut(node.op) {
+                op.start = Start::Shelved { depth: node.depth };
+                path::set(&mut op.path, &node.path);
+                op.tries = node.tries;
+            }
+            let walk = &mut self.walks[index];
+            walk.let_go(node.directory);
+            if walk.floor == Some(lane.id) {
+                walk.floor = Some(SHELF);
+            }
         }
-        let walk = &mut self.walks[index];
-        walk.let_go(node.directory);
-        if walk.floor == Some(lane.id) {
-            walk.floor = Some(SHELF);
-        }
+        lane.node = None;
     }
 
     /// Gives the lane, whose leaf may not be offered, the shelved node that has the floor, if that
@@ -214,128 +215,98 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
         id: OpId,
         lane: &mut Lane<B>,
     ) -> bool {
-        let due = self.op(id).is_some_and(|op| {
-            matches!(op.start, Start::Shelved { .. }) && op.tries.not_before <= now
-        });
-        let (true, Some(index)) = (due, self.walk_index(id)) else {
+        let (Some(index), Some(node)) = (self.walk_index(id), &mut lane.node) else {
             return false;
         };
-        let Some(own) = lane.node.take() else {
+        let Some(op) = self.op_mut(id).filter(|op| op.tries.not_before <= now) else {
             return false;
         };
-        let Some(op) = self.op_mut(id) else {
+        let Start::Shelved { depth } = &mut op.start else {
             return false;
         };
-        let Start::Shelved { depth } = op.start else {
-            return false;
-        };
-        op.start = Start::Shelved { depth: own.depth };
-        let path = core::mem::replace(&mut op.path, own.path);
-        let tries = core::mem::replace(&mut op.tries, own.tries);
-        lane.node = Some(Node {
-            op: id,
-            directory: path.ends_with('/'),
-            path,
-            depth,
-            tries,
-        });
+        core::mem::swap(depth, &mut node.depth);
+        core::mem::swap(&mut op.path, &mut node.path);
+        core::mem::swap(&mut op.tries, &mut node.tries);
+        node.op = id;
+        node.directory = node.path.ends_with('/');
         lane.drop_exchange();
         self.walks[index].floor = Some(lane.id);
         self.changed = true;
         true
     }
 
-    /// Takes a shelved node for the lane.
-    fn unshelve<B: Buffer>(&mut self, index: usize, id: OpId, depth: u8, lane: &mut Lane<B>) {
-        let Some(op) = self.op_mut(id) else { return };
-        op.start = Start::Taken;
-        let (path, tries) = (op.path.clone(), op.tries);
-        let walk = &mut self.walks[index];
-        walk.hold(path.ends_with('/'));
-        if walk.floor == Some(SHELF) {
-            walk.floor = Some(lane.id);
-        }
-        lane.restart = tries.restart;
-        lane.node = Some(Node {
-            op: id,
-            directory: path.ends_with('/'),
-            path,
-            depth,
-            tries,
-        });
-    }
-
     /// Takes the next node of a walk for the lane. `None`: it needs no exchange.
     fn take_node<B: Buffer>(&mut self, index: usize, lane: &mut Lane<B>) -> Option<Job> {
         let id = self.walks[index].op?;
-        let op = self.op(id)?;
-        let start = op.start;
-        if let Start::Shelved { depth } = start
-            && op.tries.not_before <= self.now
-        {
-            self.unshelve(index, id, depth, lane);
-            return Some(Job::Node(id));
-        }
-        let again;
-        let (path, depth) = if let Start::Known { directory } = start {
-            again = false;
-            let op = self.op_mut(id)?;
-            op.start = Start::Taken;
-            let path = if directory {
-                with_slash(&op.path)
-            } else {
-                op.path.clone()
-            };
-            (path, 0)
-        } else {
-            match self.walks[index].frontier.next()? {
-                Next::Child { mut path, depth } => {
-                    again = false;
-                    let at = path.trim_end_matches('/').rfind('/').map_or(0, |at| at + 1);
-                    let (dir, name) = path.split_at(at);
-                    if is_directory(dir, name) && !path.ends_with('/') {
-                        // There is room: `judge` counted this byte.
-                        let _ = path.push('/');
-                    }
-                    (path, depth + 1)
-                }
-                Next::Again { dir, depth } => {
-                    again = true;
-                    (dir, depth)
+        let due = self.op(id)?.tries.not_before <= self.now;
+        let node = lane.node.insert(Node::new(id));
+        let op = &mut self.ops[usize::from(id.slot)];
+        let walk = &mut self.walks[index];
+        let mut again = false;
+        let mut shelved = false;
+        match op.start {
+            Start::Shelved { depth } if due => {
+                op.start = Start::Taken;
+                path::set(&mut node.path, &op.path);
+                node.depth = depth;
+                node.tries = op.tries;
+                shelved = true;
+                if walk.floor == Some(SHELF) {
+                    walk.floor = Some(lane.id);
                 }
             }
-        };
+            Start::Known { directory } => {
+                op.start = Start::Taken;
+                path::set(&mut node.path, &op.path);
+                if directory && !node.path.ends_with('/') {
+                    // There is room: `start` and `judge` counted this byte.
+                    let _ = node.path.push('/');
+                }
+            }
+            Start::Ask { .. } | Start::Taken | Start::Shelved { .. } => {
+                match walk.frontier.next(&mut node.path) {
+                    Some(Next::Child { depth }) => {
+                        node.depth = depth + 1;
+                        let path = &node.path;
+                        let at = path.trim_end_matches('/').rfind('/').map_or(0, |at| at + 1);
+                        let (dir, name) = path.split_at(at);
+                        if is_directory(dir, name) && !path.ends_with('/') {
+                            // There is room: `judge` counted this byte.
+                            let _ = node.path.push('/');
+                        }
+                    }
+                    Some(Next::Again { depth }) => {
+                        node.depth = depth;
+                        again = true;
+                    }
+                    None => {
+                        lane.node = None;
+                        return None;
+                    }
+                }
+            }
+        }
+        node.directory = node.path.ends_with('/');
+        lane.restart = node.tries.restart;
         let limits = self.config.limits;
-        let walk = &mut self.walks[index];
-        if !again {
+        if !again && !shelved {
             walk.nodes += 1;
         }
-        if walk.nodes > limits.nodes {
+        if !shelved && walk.nodes > limits.nodes {
+            lane.node = None;
             self.finish(id, Err(Error::TooLarge(What::Nodes)));
             return None;
         }
-        let directory = path.ends_with('/');
-        walk.hold(directory);
-        let why = match Sensitive::of(&path) {
-            Some(part) if !walk.include.contains(part.include()) => Some(Why::LeftOut(part)),
-            _ if depth > limits.depth => Some(Why::Failed(Error::TooLarge(What::Depth))),
-            _ => None,
+        walk.hold(node.directory);
+        let why = match Sensitive::of(&node.path) {
+            // It was asked for before.
+            _ if shelved => return Some(Job::Node(id)),
+            Some(part) if !walk.include.contains(part.include()) => Why::LeftOut(part),
+            _ if node.depth > limits.depth => Why::Failed(Error::TooLarge(What::Depth)),
+            _ => return Some(Job::Node(id)),
         };
-        lane.restart = false;
-        lane.node = Some(Node {
-            op: id,
-            path,
-            depth,
-            directory,
-            tries: Tries::NONE,
-        });
-        match why {
-            Some(why) => {
-                lane.state = State::Report(why);
-                None
-            }
-            None => Some(Job::Node(id)),
-        }
+        lane.state = State::Report(why);
+        None
     }
 
     fn is_paused(&self, op: &Op) -> bool {

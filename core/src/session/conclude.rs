@@ -7,7 +7,7 @@ use crate::error::{Error, Fault, Peer, Phase, Reason, What};
 use crate::lane::{Buffer, Job, Lane, State};
 use crate::retry::{self, Disposition, Seen, disposition};
 use crate::session::Session;
-use crate::session::ops::{Kind, OpState, Start, Tries, with_slash};
+use crate::session::ops::{Kind, OpState, Start, Tries};
 use crate::time::Instant;
 use crate::walk::Why;
 use crate::walk::frontier::Finished;
@@ -23,7 +23,7 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
         result: Result<(), Error>,
     ) -> bool {
         let verdict = lane.verdict;
-        let fresh_failure = verdict.disposition == Disposition::Deliver;
+        let fresh_failure = matches!(verdict.disposition, Disposition::Deliver);
         let outcome = match result {
             Err(error) if fresh_failure => disposition(lane.exchange(), Seen::Failed(error)),
             // The verdict stood; only the rest of the body was lost.
@@ -142,7 +142,6 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
             return lane.rest();
         };
         let (tries, directory) = (node.tries, node.directory);
-        let dir = with_slash(&node.path);
         if let Disposition::Retry(Error::Transport(_, Fault::Refused | Fault::Reset)) = outcome
             && !stale
             && let Some(walk) = self.walk_of(id)
@@ -160,10 +159,14 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
                 return lane.rest();
             }
             Retry::No(Ok(true)) if directory => {
-                match self.walk_of(id).map(|walk| walk.frontier.finish(&dir)) {
-                    Some(Finished::AnchorLost) => Why::Failed(Error::Peer(Peer::ListingChanged)),
-                    Some(Finished::NoRoom) => Why::Failed(Error::TooLarge(What::Frontier)),
-                    Some(Finished::Ok) | None => return self.node_done(lane, id),
+                let finished = match (self.walk_of(id), &lane.node) {
+                    (Some(walk), Some(node)) => walk.frontier.finish(&node.path),
+                    _ => Finished::Ok,
+                };
+                match finished {
+                    Finished::AnchorLost => Why::Failed(Error::Peer(Peer::ListingChanged)),
+                    Finished::NoRoom => Why::Failed(Error::TooLarge(What::Frontier)),
+                    Finished::Ok => return self.node_done(lane, id),
                 }
             }
             Retry::No(Ok(true)) => {
@@ -182,9 +185,12 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
             Retry::No(Ok(false)) => Why::Absent,
             Retry::No(Err(error)) => Why::Failed(error),
         };
-        if directory && let Some(walk) = self.walk_of(id) {
-            walk.frontier.abort(&dir);
-            walk.frontier.give_up(&dir);
+        if let Some(node) = &lane.node
+            && node.directory
+            && let Some(walk) = self.walk_of(id)
+        {
+            walk.frontier.abort(&node.path);
+            walk.frontier.give_up(&node.path);
         }
         lane.rest();
         lane.state = State::Report(why);

@@ -20,7 +20,7 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
     ) {
         self.fetch.lane = None;
         self.changed = true;
-        let outcome = if outcome == Disposition::Deliver {
+        let outcome = if matches!(outcome, Disposition::Deliver) {
             match self.token.accept(asked, lane.verdict.ttl, lane.payload()) {
                 Ok(()) => Disposition::Deliver,
                 Err(error) => Disposition::Fatal(error),
@@ -80,7 +80,7 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
         self.fetch.not_before = now;
         for slot in 0..OPS {
             let op = &self.ops[slot];
-            if op.state == OpState::Waiting {
+            if matches!(op.state, OpState::Waiting) {
                 let kind = op.kind;
                 self.ops[slot].state = OpState::Done(Err(error));
                 if let Kind::Walk(walk) = kind {
@@ -93,7 +93,11 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
     /// The deadline of the operation that can wait longest for a token.
     fn token_deadline(&self) -> Option<Instant> {
         let mut latest = Some(Instant::ZERO);
-        for op in self.ops.iter().filter(|op| op.state == OpState::Waiting) {
+        for op in self
+            .ops
+            .iter()
+            .filter(|op| matches!(op.state, OpState::Waiting))
+        {
             latest = match (latest, op.deadline) {
                 (Some(a), Some(b)) => Some(a.max(b)),
                 _ => None,

@@ -8,7 +8,7 @@ use crate::lane::{Buffer, Job, Lane, Sink};
 use crate::path::Encoded;
 use crate::retry::{Disposition, Exchange, Seen, disposition};
 use crate::session::Session;
-use crate::session::ops::{Kind, SHELF, with_slash};
+use crate::session::ops::{Kind, SHELF};
 use crate::time::Instant;
 use crate::token::read_ttl;
 use crate::walk::listing::looks_like_html;
@@ -55,7 +55,7 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
         let limits = self.config.limits;
         let mut allowance = usize::try_from(limits.value).unwrap_or(usize::MAX);
         let mut sink = Sink::Leaf;
-        if verdict == Disposition::Deliver {
+        if matches!(verdict, Disposition::Deliver) {
             match lane.job {
                 Job::Token(_) => {
                     sink = Sink::Token;
@@ -63,16 +63,13 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
                 }
                 Job::Classify(_) => sink = Sink::Listing,
                 Job::Node(op) => {
-                    if let Some((path, depth)) = lane
-                        .node
-                        .as_ref()
-                        .filter(|node| node.directory)
-                        .map(|node| (with_slash(&node.path), node.depth))
+                    if let Some(node) = &lane.node
+                        && node.directory
                     {
                         sink = Sink::Listing;
                         let opened = self
                             .walk_of(op)
-                            .map(|walk| walk.frontier.open(&path, depth));
+                            .map(|walk| walk.frontier.open(&node.path, node.depth));
                         if let Some(Err(_)) = opened {
                             verdict = Disposition::Fatal(Error::TooLarge(What::Frontier));
                         }
@@ -92,7 +89,7 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
                 }));
             }
         }
-        if verdict != Disposition::Deliver {
+        if !matches!(verdict, Disposition::Deliver) {
             sink = Sink::Drain;
             allowance = usize::MAX;
         }

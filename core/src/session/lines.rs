@@ -3,9 +3,9 @@
 use crate::client::OpId;
 use crate::error::{Error, Peer, What};
 use crate::lane::{Buffer, Job, Lane, State};
-use crate::path::Path;
+use crate::path::key_index;
 use crate::session::Session;
-use crate::session::ops::{full_name, parent, with_slash};
+use crate::session::ops::parent;
 use crate::time::Instant;
 use crate::walk::frontier::Pushed;
 use crate::walk::listing::{cut, is_directory, is_entry, judge, looks_like_html};
@@ -147,11 +147,14 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
             && is_entry(dir, name, wanted)
         {
             op.found = Some(is_directory(dir, name));
-            // `judge` made sure that it fits.
-            let mut path = Path::new();
-            let _ = path.push_str(dir);
-            let _ = path.push_str(full_name(name, wanted));
-            op.path = path;
+            let bare = name.strip_suffix('/').unwrap_or(name);
+            // An entry of `public-keys/` that was called by its number only gets its full name.
+            if key_index(bare) == Some(wanted) {
+                let at = dir.len();
+                op.path.truncate(at);
+                // `judge` made sure that it fits.
+                let _ = op.path.push_str(bare);
+            }
         }
         Line::Next
     }
@@ -167,7 +170,7 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
             && node.directory
             && let Some(walk) = self.walk_of(op)
         {
-            walk.frontier.abort(&with_slash(&node.path));
+            walk.frontier.abort(&node.path);
         }
     }
 }

@@ -369,7 +369,7 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
     }
 
     fn start(&mut self, now: Instant, path: &str, kind: Kind) -> Result<OpId, Misuse> {
-        let mut path = path::check(path).map_err(Misuse::Path)?;
+        path::validate(path).map_err(Misuse::Path)?;
         let now = self.clamp(now);
         let slot = self
             .ops
@@ -378,21 +378,21 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
             .ok_or(Misuse::TooManyOperations)?;
         let start = match kind {
             Kind::Get => Start::Known { directory: false },
-            Kind::List | Kind::Walk(_) => match listing::known(&path) {
+            Kind::List | Kind::Walk(_) => match listing::known(path) {
                 Some(directory) => Start::Known { directory },
                 None => Start::Ask {
                     slash: path.ends_with('/'),
                 },
             },
         };
-        if kind != Kind::Get && path != "/" {
-            if path.ends_with('/') {
-                path.pop();
-            } else if path.len() == MAX_PATH {
+        let path = match path.strip_suffix('/') {
+            Some(bare) if kind != Kind::Get && !bare.is_empty() => bare,
+            None if kind != Kind::Get && path.len() == MAX_PATH => {
                 // No room for the slash of its listing.
                 return Err(Misuse::Path(PathError::TooLong));
             }
-        }
+            _ => path,
+        };
         if self.fetch.lane.is_none() && !self.ops.iter().any(Op::is_live) {
             // Attempts were made for operations that are no more.
             self.fetch.attempts = 0;
@@ -402,7 +402,7 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
         let op = &mut self.ops[slot];
         op.state = OpState::Waiting;
         op.kind = kind;
-        op.path = path;
+        path::set(&mut op.path, path);
         op.start = start;
         op.found = None;
         op.sequence = self.sequence;

@@ -3,7 +3,7 @@
 use crate::client::{OpId, Reply};
 use crate::error::Error;
 use crate::lane::Buffer;
-use crate::path::{Path, key_index};
+use crate::path::Path;
 use crate::session::Session;
 use crate::time::Instant;
 use crate::walk::frontier::Frontier;
@@ -232,7 +232,7 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
         if op.generation != id.generation {
             return;
         }
-        if op.state == OpState::Free {
+        if matches!(op.state, OpState::Free) {
             return;
         }
         op.state = OpState::Free;
@@ -256,28 +256,8 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
     }
 }
 
-/// The path of a directory's listing: with its final slash.
-pub(super) fn with_slash(path: &Path) -> Path {
-    let mut dir = path.clone();
-    if !dir.ends_with('/') {
-        // One byte short of room: then the path itself names no directory we could ask for.
-        let _ = dir.push('/');
-    }
-    dir
-}
-
 /// A path (without final slash) as its directory, with the final slash, and its last name.
 pub(super) fn parent(path: &str) -> (&str, &str) {
     let at = path.rfind('/').map_or(0, |at| at + 1);
     path.split_at(at)
-}
-
-/// The name to use for an entry of `public-keys/` that is called by its number only.
-pub(super) fn full_name<'a>(listed: &'a str, wanted: &'a str) -> &'a str {
-    let bare = listed.strip_suffix('/').unwrap_or(listed);
-    if key_index(bare) == Some(wanted) {
-        bare
-    } else {
-        wanted
-    }
 }

@@ -97,13 +97,13 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
         {
             *connected = true;
         }
-        let node_path;
+        let second = lane.second;
+        let (buffer, node) = lane.request_parts();
         let target = match job {
             Job::Node(_) => {
-                let node = lane.node.as_ref()?;
-                node_path = node.path.clone();
+                let node = node?;
                 Target {
-                    path: &node_path,
+                    path: &node.path,
                     slash: node.tries.slash,
                 }
             }
@@ -121,13 +121,13 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
             }
             Job::None | Job::Token(_) => return None,
         };
-        let endpoint = self.config.endpoint(lane.second);
+        let endpoint = self.config.endpoint(second);
         let header: Option<(&'static str, &dyn fmt::Display)> = match generation {
             Some(_) => Some((TOKEN_HEADER, &self.token)),
             None => None,
         };
         let len = http::write(
-            lane.request_buffer(),
+            buffer,
             &Request {
                 method: "GET",
                 prefix: endpoint.prefix(),

@@ -18,7 +18,7 @@
 
 use heapless::Vec;
 
-use crate::path::Path;
+use crate::path::{self, Path};
 use crate::walk::frame::{Frame, State};
 
 /// Most directories open at once: those of one chain, and as many beside it for parallel lanes.
@@ -31,13 +31,13 @@ pub(crate) struct Frontier<A> {
     frames: Vec<Frame, MAX_FRAMES>,
 }
 
-/// What is next.
-#[derive(Debug)]
+/// What is next, and how deep its directory is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Next {
     /// A name, joined to its directory.
-    Child { path: Path, depth: u8 },
+    Child { depth: u8 },
     /// This directory's listing, again.
-    Again { dir: Path, depth: u8 },
+    Again { depth: u8 },
 }
 
 /// What became of a line.
@@ -94,8 +94,8 @@ impl<A: AsRef<[u8]> + AsMut<[u8]>> Frontier<A> {
         directories > 0 && self.frames.len() + usize::from(directories) >= MAX_FRAMES - MAX_CHAIN
     }
 
-    /// Takes the next name, from the top.
-    pub(crate) fn next(&mut self) -> Option<Next> {
+    /// Takes the next name, from the top: its path is put into `path`.
+    pub(crate) fn next(&mut self, path: &mut Path) -> Option<Next> {
         while let Some(index) = self.frames.iter().position(Frame::is_spent) {
             self.resize(index, 0);
             self.frames.remove(index);
@@ -108,9 +108,8 @@ impl<A: AsRef<[u8]> + AsMut<[u8]>> Frontier<A> {
         let frame = &mut self.frames[index];
         let dir = text(frame.dir(arena));
         let depth = frame.depth;
-        let mut path = Path::new();
         // `push` checked that directory and name together are a legal path.
-        path.push_str(dir).ok()?;
+        path::set(path, dir);
         if frame.has_names() {
             let names = frame.names(arena);
             let rest = &names[frame.cursor..];
@@ -120,10 +119,10 @@ impl<A: AsRef<[u8]> + AsMut<[u8]>> Frontier<A> {
             frame.taken = true;
             frame.cursor += len + 1;
             frame.pass_marks(arena);
-            Some(Next::Child { path, depth })
+            Some(Next::Child { depth })
         } else {
             self.begin(index);
-            Some(Next::Again { dir: path, depth })
+            Some(Next::Again { depth })
         }
     }
 
