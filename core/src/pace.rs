@@ -1,13 +1,12 @@
 //! The walks' request budget, as the generic cell rate algorithm: one instant is all its state.
 
-use core::time::Duration;
-
 use crate::config::Pace;
 use crate::time::Instant;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Budget {
-    interval: Duration,
+    /// Microseconds from one request to the next.
+    interval: u64,
     /// How far ahead of the steady rate requests may run, in microseconds.
     slack: u64,
     /// When the steady rate would allow the next request.
@@ -17,11 +16,10 @@ pub(crate) struct Budget {
 impl Budget {
     pub(crate) fn new(pace: Pace) -> Self {
         // Instants are whole microseconds: rounded down, the rate would be too high.
-        let micros = u64::from(1_000_000_u32.div_ceil(u32::from(pace.per_second.max(1))));
-        let interval = Duration::from_micros(micros);
+        let interval = u64::from(1_000_000_u32.div_ceil(u32::from(pace.per_second.max(1))));
         Self {
             interval,
-            slack: micros * u64::from(pace.burst.max(1) - 1),
+            slack: interval * u64::from(pace.burst.max(1) - 1),
             next: Instant::ZERO,
         }
     }
@@ -33,12 +31,14 @@ impl Budget {
 
     /// One request goes out.
     pub(crate) fn take(&mut self, now: Instant) {
-        self.next = self.next.max(now) + self.interval;
+        self.next = self.next.max(now).plus(self.interval);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use core::time::Duration;
+
     use super::*;
 
     #[test]

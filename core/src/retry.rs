@@ -2,8 +2,6 @@
 //!
 //! Pure: one table and one formula.
 
-use core::time::Duration;
-
 use crate::config::Config;
 use crate::error::{Error, Fault, Peer, Phase, Reason};
 use crate::http::HttpError;
@@ -92,15 +90,12 @@ const fn failed(error: Error) -> Disposition {
     }
 }
 
-/// The pause before attempt `attempt` (the second is 2): full jitter, an even choice between
+/// The pause, in microseconds, before attempt `attempt` (the second is 2): full jitter, an even choice between
 /// nothing and a bound that doubles up to the cap.
-pub(crate) fn pause(config: &Config, rng: &mut Rng, attempt: u8) -> Duration {
+pub(crate) fn pause(config: &Config, rng: &mut Rng, attempt: u8) -> u64 {
     let doublings = u32::from(attempt.saturating_sub(2)).min(31);
-    let bound = config
-        .backoff_base
-        .saturating_mul(1 << doublings)
-        .min(config.backoff_cap);
-    Duration::from_micros(rng.up_to(micros(bound)))
+    let bound = micros(config.backoff_base).saturating_mul(1 << doublings);
+    rng.up_to(bound.min(micros(config.backoff_cap)))
 }
 
 #[cfg(test)]
@@ -200,7 +195,7 @@ mod tests {
             let pauses: std::vec::Vec<_> = (0..200)
                 .map(|_| pause(&config, &mut rng, attempt))
                 .collect();
-            let bound = Duration::from_millis(bound);
+            let bound = bound * 1000;
             assert!(pauses.iter().all(|p| *p <= bound));
             assert!(
                 pauses.iter().any(|p| *p > bound * 8 / 10),

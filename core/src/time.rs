@@ -32,6 +32,11 @@ impl Instant {
         self.0
     }
 
+    /// `micros` microseconds later.
+    pub(crate) const fn plus(self, micros: u64) -> Self {
+        Self(self.0.saturating_add(micros))
+    }
+
     /// How long ago `earlier` was; zero if it was not.
     pub const fn saturating_since(self, earlier: Self) -> Duration {
         Duration::from_micros(self.0.saturating_sub(earlier.0))
@@ -43,12 +48,13 @@ impl Add<Duration> for Instant {
     type Output = Self;
 
     fn add(self, rhs: Duration) -> Self {
-        Self(self.0.saturating_add(micros(rhs)))
+        self.plus(micros(rhs))
     }
 }
 
 /// Whole microseconds; of more than 136 years, as many as there can be. (Less code than
-/// [`Duration::as_micros`] and its 128 bits, for machines of 32.)
+/// [`Duration::as_micros`] and its 128 bits, for machines of 32; and there once.)
+#[inline(never)]
 pub(crate) fn micros(duration: Duration) -> u64 {
     match u32::try_from(duration.as_secs()) {
         Ok(seconds) => u64::from(seconds) * 1_000_000 + u64::from(duration.subsec_micros()),

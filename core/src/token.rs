@@ -1,7 +1,6 @@
 //! The session token: its value, its life, its generation.
 
 use core::fmt;
-use core::time::Duration;
 
 use zeroize::Zeroize;
 
@@ -10,8 +9,8 @@ use crate::error::{BadToken, BadTtl, Error, Peer, What};
 use crate::http::{Found, decimal};
 use crate::time::Instant;
 
-/// How long a token of no life waits for its first use.
-const FIRST_USE: Duration = Duration::from_secs(60);
+/// How long a token of no life waits for its first use, in milliseconds.
+const FIRST_USE: u32 = 60_000;
 
 /// A token's bytes: legal as a header value, redacted in Debug, wiped when dropped or replaced.
 pub(crate) struct Token<const CAP: usize> {
@@ -58,13 +57,14 @@ impl<const CAP: usize> Token<CAP> {
         self.wipe();
         self.bytes[..value.len()].copy_from_slice(value);
         self.len = value.len();
-        let life = Duration::from_secs(u64::from(ttl));
-        let margin = (life / 5).min(Duration::from_secs(120));
-        self.expires = asked + life;
-        self.stale = asked + (life - margin);
+        let life = u32::from(ttl) * 1000;
+        let margin = (life / 5).min(120_000);
+        let after = |millis| asked.plus(u64::from(millis) * 1000);
+        self.expires = after(life);
+        self.stale = after(life - margin);
         self.generation = self.generation.wrapping_add(1);
         self.unused = true;
-        self.grace = asked + life.max(FIRST_USE);
+        self.grace = after(life.max(FIRST_USE));
         Ok(())
     }
 
@@ -143,6 +143,8 @@ pub(crate) fn read_ttl(header: Found<'_>) -> Result<u16, Peer> {
 
 #[cfg(test)]
 mod tests {
+    use core::time::Duration;
+
     use std::string::ToString;
 
     use super::*;

@@ -1,14 +1,12 @@
 //! Exchanges concluded: delivered, made again, or given up.
 
-use core::time::Duration;
-
 use crate::client::{OpId, Reply};
 use crate::error::{Error, Fault, Peer, Phase, Reason, What};
 use crate::lane::{Buffer, Job, Lane, State};
 use crate::retry::{self, Disposition, Seen, disposition};
 use crate::session::Session;
 use crate::session::ops::{Kind, OpState, Start, Tries};
-use crate::time::Instant;
+use crate::time::{Instant, micros};
 use crate::walk::Why;
 use crate::walk::frontier::Finished;
 
@@ -252,7 +250,7 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
                 match self.pause_after(now, tries.attempts, lane.verdict.retry_after, deadline) {
                     Some(pause) => {
                         log_debug!("read failed, will be tried again: {}", error);
-                        tries.not_before = now + pause;
+                        tries.not_before = now.plus(pause);
                         Retry::Again(tries)
                     }
                     None => {
@@ -264,24 +262,24 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
         }
     }
 
-    /// How long to wait after the `attempts`th attempt failed. `None`: it was the last.
+    /// How many microseconds to wait after the `attempts`th attempt failed. `None`: it was the last.
     pub(super) fn pause_after(
         &mut self,
         now: Instant,
         attempts: u8,
         retry_after: Option<u32>,
         deadline: Option<Instant>,
-    ) -> Option<Duration> {
+    ) -> Option<u64> {
         if attempts >= self.config.attempts.max(1) {
             return None;
         }
         let own = retry::pause(&self.config, &mut self.rng, attempts.saturating_add(1));
         let pause = match retry_after {
             Some(seconds) => {
-                let asked = Duration::from_secs(u64::from(seconds));
+                let asked = u64::from(seconds) * 1_000_000;
                 let patience = match deadline {
-                    Some(at) => at.saturating_since(now),
-                    None => self.config.limits.retry_after,
+                    Some(at) => at.as_micros().saturating_sub(now.as_micros()),
+                    None => micros(self.config.limits.retry_after),
                 };
                 if asked > patience {
                     return None;

@@ -47,7 +47,7 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
                 {
                     Some(pause) => {
                         log_debug!("token request failed, will be tried again: {}", error);
-                        self.fetch.not_before = now + pause;
+                        self.fetch.not_before = now.plus(pause);
                     }
                     None => self.fail_token(now, error),
                 }
