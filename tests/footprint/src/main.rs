@@ -11,8 +11,8 @@ use core::hint::black_box;
 use core::mem::MaybeUninit;
 use core::panic::PanicInfo;
 
-use imds_core::drive::Socket;
 use heapless::String;
+use imds_core::drive::Socket;
 use imds_core::model::{IDENTITY, IdentityDocument, ROLES, RoleCredentials, role_name};
 use imds_core::path::{self, META_DATA};
 use imds_core::walk::Options;
@@ -116,35 +116,47 @@ fn run(
     console: &mut Console<'_>,
 ) -> Result<(), Misuse> {
     client.get((board.clock)(), IDENTITY)?;
-    read(client, board, gather, console, |console, _, body| {
-        match IdentityDocument::parse(body) {
-            Ok(document) => console.write_str(document.instance_id.as_deref().unwrap_or_default()),
-            Err(error) => writeln!(console, "{error}"),
-        }
-    })?;
+    read(client, board, gather, console, &mut identity)?;
 
     client.get((board.clock)(), ROLES)?;
     let mut path: String<{ path::MAX_PATH }> = String::new();
-    read(client, board, gather, console, |_, _, body| {
+    read(client, board, gather, console, &mut |_, _, body| {
         write!(path, "{ROLES}{}", role_name(body).unwrap_or_default())
     })?;
     client.get((board.clock)(), &path)?;
-    read(client, board, gather, console, |console, _, body| {
-        match RoleCredentials::<1536>::parse(body) {
-            Ok(credentials) => {
-                black_box(credentials.secret_access_key());
-                black_box(credentials.session_token());
-                black_box(credentials.expiration().unix_seconds());
-                console.write_str(credentials.access_key_id())
-            }
-            Err(error) => writeln!(console, "{error}"),
-        }
-    })?;
+    read(client, board, gather, console, &mut credentials)?;
 
     client.walk((board.clock)(), META_DATA, Options::default())?;
-    read(client, board, gather, console, |console, path, body| {
-        writeln!(console, "{path}: {} bytes", body.len())
-    })
+    read(client, board, gather, console, &mut size)
+}
+
+/// What is done with a value: its path, and its bytes.
+type Use<'u> = dyn FnMut(&mut Console<'_>, &str, &[u8]) -> fmt::Result + 'u;
+
+// Each on a stack of its own: documents are large.
+#[inline(never)]
+fn identity(console: &mut Console<'_>, _: &str, body: &[u8]) -> fmt::Result {
+    match &IdentityDocument::parse(body) {
+        Ok(document) => console.write_str(document.instance_id.as_deref().unwrap_or_default()),
+        Err(error) => writeln!(console, "{error}"),
+    }
+}
+
+#[inline(never)]
+fn credentials(console: &mut Console<'_>, _: &str, body: &[u8]) -> fmt::Result {
+    match &RoleCredentials::<1536>::parse(body) {
+        Ok(credentials) => {
+            black_box(credentials.secret_access_key());
+            black_box(credentials.session_token());
+            black_box(credentials.expiration().unix_seconds());
+            console.write_str(credentials.access_key_id())
+        }
+        Err(error) => writeln!(console, "{error}"),
+    }
+}
+
+fn size(console: &mut Console<'_>, path: &str, body: &[u8]) -> fmt::Result {
+    writeln!(console, "{path}: {} bytes", body.len())
 }
 
 /// Reads until the operation has ended, and hands out each value.
@@ -153,14 +165,16 @@ fn read(
     board: &Board,
     gather: &mut Gather<'_>,
     console: &mut Console<'_>,
-    mut value: impl FnMut(&mut Console<'_>, &str, &[u8]) -> fmt::Result,
+    value: &mut Use<'_>,
 ) -> Result<(), Misuse> {
     loop {
         client.drive((board.clock)(), &mut [board], gather)?;
         if let Some(node) = gather.node() {
             // Printing cannot fail.
             let _ = match node {
-                Node::Leaf { path, value: body, .. } => value(console, path, body),
+                Node::Leaf {
+                    path, value: body, ..
+                } => value(console, path, body),
                 Node::Missing(missing) => writeln!(console, "{}: {}", missing.path, missing.why),
                 Node::TooLong { path, .. } => writeln!(console, "{path}: too long"),
             };
