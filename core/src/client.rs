@@ -318,14 +318,14 @@ impl<const LANES: usize, W: Buffer, A: Buffer, const OPS: usize> Client<LANES, W
     /// # Panics
     /// If there is no such lane.
     pub fn handle(&mut self, now: Instant, lane: usize, event: Event) -> Result<(), Misuse> {
-        if event == Event::Taken
+        if matches!(event, Event::Taken)
             && let Some(op) = self.told[lane].take()
         {
             // Another lane's driver may have taken it already.
             self.done = self.done.filter(|(done, _)| *done != op);
             return Ok(());
         }
-        if event == Event::Taken && !self.has_floor(lane) {
+        if matches!(event, Event::Taken) && !self.has_floor(lane) {
             return Err(Misuse::OutOfOrder);
         }
         let lane = &mut self.lanes[lane];

@@ -153,7 +153,7 @@ pub fn step<B: Buffer>(
     lane.handle(clock(), event)?;
     // A deadline that has passed, of the lane's phase or of its operation, turns `Blocked` into
     // work for the session.
-    if event == Event::Blocked && !shared.serve(clock(), lane) {
+    if matches!(event, Event::Blocked) && !shared.serve(clock(), lane) {
         return Ok(Step::Blocked);
     }
     Ok(Step::Moved)
@@ -172,7 +172,7 @@ pub fn check_idle<B: Buffer>(
 ) -> Result<(), Misuse> {
     if lane.is_idle() && lane.is_connected() {
         let event = socket.check_idle();
-        if event != Event::Blocked {
+        if !matches!(event, Event::Blocked) {
             lane.handle(clock(), event)?;
         }
     }

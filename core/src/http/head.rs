@@ -162,7 +162,7 @@ pub(crate) fn parse(buf: &[u8], answers_head: bool) -> Result<Head, HttpError> {
     Ok(Head {
         status,
         framing,
-        keep_alive: !close && (keep_alive || minor == 1) && framing != Framing::UntilClose,
+        keep_alive: !close && (keep_alive || minor == 1) && !matches!(framing, Framing::UntilClose),
         len: buf.len(),
     })
 }

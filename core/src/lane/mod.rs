@@ -184,7 +184,7 @@ impl<B: Buffer> Lane<B> {
             (State::Connecting, Event::Connected | Event::ConnectedSecond)
                 if matches!(self.conn, Conn::Closed) =>
             {
-                self.second |= event == Event::ConnectedSecond;
+                self.second |= matches!(event, Event::ConnectedSecond);
                 self.conn = Conn::Open;
                 self.state = State::Connected;
                 self.deadline = None;

@@ -75,7 +75,7 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
         };
         let second = self.pinned == Some(true);
         let mut timeouts = self.config.timeouts;
-        if self.pinned.is_none() && self.config.target == Target::Auto {
+        if self.pinned.is_none() && matches!(self.config.target, Target::Auto) {
             // The second address begins later, and has its whole time too.
             timeouts.connect = timeouts.connect.saturating_add(HEAD_START);
         }

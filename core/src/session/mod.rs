@@ -337,7 +337,7 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
     /// Where to connect.
     pub fn route(&self) -> Route {
         match self.pinned {
-            None if self.config.target == Target::Auto => Route {
+            None if matches!(self.config.target, Target::Auto) => Route {
                 first: self.config.endpoint(false).clone(),
                 second: Some(self.config.endpoint(true).clone()),
             },
