@@ -20,7 +20,7 @@ mod v1;
 use core::fmt;
 
 pub(crate) use self::ops::Tries;
-use self::ops::{Kind, Op, OpState, Start, Walk, with_slash};
+use self::ops::{Kind, Op, OpState, Start, Walk};
 use self::v1::V1;
 use crate::client::{OpId, Reply, Route};
 use crate::config::{Config, Target};
@@ -315,7 +315,7 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
                 if let (State::BadLine { .. }, Some(node)) = (lane.state, &lane.node)
                     && let Some(walk) = self.walk_of(op)
                 {
-                    walk.frontier.take_back_bad(&with_slash(&node.path));
+                    walk.frontier.take_back_bad(&node.path);
                 }
                 if let Some(node) = &mut lane.node {
                     node.tries.restart |= restart;
