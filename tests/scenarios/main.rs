@@ -1,15 +1,14 @@
-//! Scenarios: the client against the mock, in sentences.
+//! Scenarios: the client against the mock, in sentences. The list is one, and is run over one
+//! front at a time, as `IMDS_FRONT` says; only those of `fronts` are over all, always.
+//!
+//! Whatever is true of one client is true of all, but for what [`Front`](imds_tests::Front) says.
 
-mod carriers;
-mod chaos;
 mod classify;
 mod common;
-mod concurrency;
 mod foreign;
+mod fronts;
 mod gets;
 mod limits;
-mod order;
-mod pieces;
 mod retries;
 mod routes;
 mod sensitive;

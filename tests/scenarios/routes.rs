@@ -2,10 +2,9 @@
 
 use imds_core::config::Target;
 use imds_core::{Config, Endpoint, Error, Peer};
-use imds_mock::Fault;
 use imds_tests::{World, config};
 
-use crate::common::{ALL, AMI, ID, assert_whole, ec2, ec2_with, small};
+use crate::common::{ID, ec2};
 
 fn to(target: Target) -> Config {
     Config { target, ..config() }
@@ -50,42 +49,6 @@ fn a_prefix_stands_before_every_target() {
     // The mock has no prefix, so the token's path is one of the wrong places to ask.
     assert_eq!(world.get(ID), Err(Error::Peer(Peer::TurnedOff)));
     assert_eq!(world.log()[0].path, "/imds/v9/latest/api/token");
-}
-
-#[test]
-fn the_first_address_is_remembered_when_it_gave_a_token() {
-    let mut world = World::<2>::new(ec2_with(small()), to(Target::Auto));
-    let route = world.client.route();
-    assert_eq!(route.first, Endpoint::IPV4);
-    assert_eq!(route.second, Some(Endpoint::IPV6));
-    let walked = world.walk("/latest/", ALL);
-    assert_whole(&world, &walked);
-    assert_eq!(hosts(&world), ["169.254.169.254"]);
-    let route = world.client.route();
-    assert_eq!((route.first, route.second), (Endpoint::IPV4, None));
-}
-
-#[test]
-fn the_second_address_is_remembered_when_it_gave_a_token() {
-    let mut world = World::<2>::new(ec2_with(small()).always_close(true), to(Target::Auto));
-    world.network.second.set(true);
-    let walked = world.walk("/latest/", ALL);
-    assert_whole(&world, &walked);
-    assert_eq!(hosts(&world), ["[fd00:ec2::254]"]);
-    let route = world.client.route();
-    assert_eq!((route.first, route.second), (Endpoint::IPV6, None));
-}
-
-#[test]
-fn an_address_that_gave_no_token_is_not_remembered() {
-    let fault = Fault::token().times(1).status(403);
-    let mut world = World::<1>::new(ec2().fault(fault).always_close(true), to(Target::Auto));
-    world.network.second.set(true);
-    assert_eq!(world.get(ID), Err(Error::Peer(Peer::TurnedOff)));
-    assert!(world.client.route().second.is_some(), "still open");
-    world.network.second.set(false);
-    assert!(world.get(AMI).unwrap().is_some());
-    assert_eq!(hosts(&world), ["[fd00:ec2::254]", "169.254.169.254"]);
 }
 
 #[test]

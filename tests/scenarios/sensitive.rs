@@ -101,7 +101,7 @@ fn whoever_starts_inside_one_has_not_asked_for_another() {
 fn a_get_or_a_listing_of_a_sensitive_path_is_asking() {
     let mut world = World::<1>::new(ec2(), config());
     let roles = world.list("/latest/meta-data/iam/security-credentials/");
-    assert_eq!(roles, Ok(Some(b"web-server-role".to_vec())));
+    assert_eq!(roles, Ok(Some(vec!["web-server-role".to_owned()])));
     let path = "/latest/meta-data/iam/security-credentials/web-server-role";
     assert!(world.get(path).unwrap().is_some());
     assert!(world.get("/latest/user-data").unwrap().is_some());

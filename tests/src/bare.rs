@@ -8,6 +8,7 @@ use imds_core::drive::{Sink as _, Socket as _, pump};
 use imds_core::{Config, Error, Event, Instant, Lane, OpId, Reply, Session, Want};
 use imds_mock::Mock;
 
+use crate::socket::next_timeout;
 use crate::{Carrier, Gathered, Network, Socket, law};
 
 /// Operations that there is room for.
@@ -33,7 +34,7 @@ impl<const LANES: usize, const WALKS: usize> Bare<LANES, WALKS> {
     /// A world at time zero, with windows of 4 KiB and arenas of 8 KiB.
     pub fn new(mock: Mock, config: Config) -> Self {
         assert!(!config.allow_v1, "here every read must carry a token");
-        let (network, sockets) = Network::new(Carrier::chosen(), mock, config.seed);
+        let (network, sockets) = Carrier::chosen().network(mock, config.seed);
         Self {
             session: Session::new(config, core::array::from_fn(|_| vec![0; 8192])),
             lanes: core::array::from_fn(|id| {
@@ -123,7 +124,7 @@ impl<const LANES: usize, const WALKS: usize> Bare<LANES, WALKS> {
 
     /// Moves the clock to the next thing that can happen. False: nothing can.
     pub fn step(&mut self) -> bool {
-        let server = self.network.next_timeout(&self.sockets);
+        let server = next_timeout(&self.network, &self.sockets);
         let client = self
             .lanes
             .iter()

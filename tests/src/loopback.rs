@@ -1,6 +1,6 @@
 //! A smoltcp stack whose loopback has the client's sockets at one end and the mock at the other.
 
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use core::time::Duration;
 
 use imds_core::drive::{self, Sockets as _};
@@ -8,9 +8,11 @@ use imds_core::endpoint::Host;
 use imds_core::{Endpoint, Event, Route};
 use imds_mock::Mock;
 use imds_smoltcp::{Lanes, Stack};
-use smoltcp::iface::{Config, Interface, PollIngressSingleResult, PollResult, SocketSet};
+use smoltcp::iface::{
+    Config, Interface, PollIngressSingleResult, PollResult, SocketHandle, SocketSet,
+};
 use smoltcp::phy::{self, Medium};
-use smoltcp::socket::tcp;
+use smoltcp::socket::tcp::{self, State};
 use smoltcp::time::Instant;
 use smoltcp::wire::{HardwareAddress, IpCidr, IpListenEndpoint};
 
@@ -43,6 +45,10 @@ pub(crate) struct Loopback {
     sockets: SocketSet<'static>,
     lanes: Box<dyn AnyLanes>,
     server: Pool,
+    /// The last local port of [`open`](Self::open).
+    port: u16,
+    /// Sockets that nobody holds any more, until their connections are over.
+    left: Vec<SocketHandle>,
 }
 
 /// [`Lanes`], however many.
@@ -82,7 +88,6 @@ impl Loopback {
             held.extend(ADDRESSES.map(|(address, prefix)| IpCidr::new(address.into(), prefix)));
         });
         let mut sockets = SocketSet::new(Vec::new());
-        let buffer = |size| tcp::SocketBuffer::new(vec![0; size]);
         let handles =
             [(); LANES].map(|()| sockets.add(tcp::Socket::new(buffer(RECEIVE), buffer(SEND))));
         Self {
@@ -91,12 +96,52 @@ impl Loopback {
             sockets,
             lanes: Box::new(Lanes::new(handles, seed)),
             server: Pool::default(),
+            port: 49_152,
+            left: Vec::new(),
         }
     }
 
     pub(crate) fn hang_up(&mut self, now: Duration, mock: &mut Mock) {
         self.server.hang_up(now, &mut self.sockets, mock);
         self.settle(now, mock);
+    }
+
+    /// A socket of its own that connects to where somebody answers, or nobody.
+    pub(crate) fn open(&mut self, remote: SocketAddr, answers: bool) -> SocketHandle {
+        let sockets = &mut self.sockets;
+        self.left.retain(|&handle| {
+            let socket = sockets.get::<tcp::Socket<'_>>(handle);
+            let told = socket.state() == State::Closed && socket.local_endpoint().is_none();
+            let over = told || socket.state() == State::TimeWait;
+            if over {
+                sockets.remove(handle);
+            }
+            !over
+        });
+        let served = answers.then_some(remote.into());
+        self.server.listen_at(served, &mut self.sockets);
+        let mut socket = tcp::Socket::new(buffer(RECEIVE), buffer(SEND));
+        self.port += 1;
+        socket
+            .connect(self.interface.context(), remote, self.port)
+            .expect("a new socket");
+        self.sockets.add(socket)
+    }
+
+    pub(crate) fn socket(&mut self, handle: SocketHandle) -> &mut tcp::Socket<'static> {
+        self.sockets.get_mut(handle)
+    }
+
+    /// Closes a socket of [`open`](Self::open) and leaves it to itself.
+    pub(crate) fn leave(&mut self, handle: SocketHandle) {
+        let socket = self.socket(handle);
+        // Bytes that nobody will read.
+        if socket.can_recv() {
+            socket.abort();
+        } else {
+            socket.close();
+        }
+        self.left.push(handle);
     }
 
     /// When something happens here of itself; the present, if something does now.
@@ -133,6 +178,10 @@ impl Loopback {
         self.server.listen(sockets);
         moved
     }
+}
+
+fn buffer(size: usize) -> tcp::SocketBuffer<'static> {
+    tcp::SocketBuffer::new(vec![0; size])
 }
 
 /// A lane's socket on the stack.

@@ -9,23 +9,23 @@ use crate::Network;
 #[derive(Default)]
 pub(crate) struct Memory {
     connection: Option<Connection>,
-    /// The server has closed the connection of its own accord, and it can take nothing more.
-    hung_up: bool,
+    /// [`Network::hang_ups`] when it was made: after one more it can take nothing.
+    hang_ups: u32,
 }
 
 impl Memory {
-    pub(crate) fn hang_up(&mut self) {
-        self.hung_up = self.connection.is_some();
-    }
-
     pub(crate) fn next_timeout(&self) -> Option<core::time::Duration> {
         self.connection.as_ref()?.next_timeout()
     }
 
+    /// The server has closed the connection of its own accord.
+    fn hung_up(&self, network: &Network) -> bool {
+        self.hang_ups != network.hang_ups.get()
+    }
+
     pub(crate) fn connect(&mut self, network: &Network, route: &Route) -> Event {
         assert!(self.connection.is_none(), "connecting twice");
-        let now = network.now.get();
-        self.connection = Some(network.mock.borrow_mut().connect(now));
+        *self = Self::open(network);
         if network.second.get() && route.second.is_some() {
             Event::ConnectedSecond
         } else {
@@ -33,12 +33,21 @@ impl Memory {
         }
     }
 
+    pub(crate) fn open(network: &Network) -> Self {
+        let connection = network.mock.borrow_mut().connect(network.now.get());
+        Self {
+            connection: Some(connection),
+            hang_ups: network.hang_ups.get(),
+        }
+    }
+
     pub(crate) fn send(&mut self, network: &Network, bytes: &[u8]) -> Event {
+        let hung_up = self.hung_up(network);
         let Some(connection) = &mut self.connection else {
             return Event::Failed(Fault::Reset);
         };
         // Who has hung up reads nothing, but the system takes the bytes; that shows later.
-        if !self.hung_up {
+        if !hung_up {
             let mut mock = network.mock.borrow_mut();
             connection.receive(network.now.get(), &mut mock, bytes);
         }
@@ -47,10 +56,11 @@ impl Memory {
 
     pub(crate) fn receive(&mut self, network: &Network, window: &mut [u8]) -> Event {
         let now = network.now.get();
+        let hung_up = self.hung_up(network);
         let Some(connection) = &mut self.connection else {
             return Event::Failed(Fault::Reset);
         };
-        if self.hung_up {
+        if hung_up {
             return Event::Eof;
         }
         if connection.next_timeout().is_some_and(|at| at <= now) {
@@ -73,7 +83,6 @@ impl Memory {
     }
 
     pub(crate) fn close(&mut self, network: &Network) -> Event {
-        self.hung_up = false;
         if let Some(mut connection) = self.connection.take() {
             let mut mock = network.mock.borrow_mut();
             connection.closed(network.now.get(), &mut mock);
@@ -81,9 +90,9 @@ impl Memory {
         Event::Closed
     }
 
-    pub(crate) fn check_idle(&self) -> Event {
+    pub(crate) fn check_idle(&self, network: &Network) -> Event {
         match self.connection.as_ref().map(Connection::transmit) {
-            Some(_) if self.hung_up => Event::Eof,
+            Some(_) if self.hung_up(network) => Event::Eof,
             Some(Action::Close) => Event::Eof,
             Some(Action::Send(_)) => Event::Received(1),
             Some(Action::Reset | Action::Idle) | None => Event::Blocked,

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use imds_core::{Client, Error, Event, Fault as Broken, Instant, Leaf, Misuse, Phase, Reply, Want};
 use imds_mock::{Action, Connection, Fault, Mock};
-use imds_tests::{World, config};
+use imds_tests::{Machine, config};
 
 use crate::common::{ALL, AMI, ID, META, attempts, ec2, ec2_with, leaves, millis, small};
 
@@ -205,7 +205,7 @@ fn an_earlier_now_counts_as_the_latest_one() {
 
 #[test]
 fn an_earlier_now_gives_an_operation_no_more_time() {
-    let mut world = World::<1>::new(ec2().fault(Fault::on("GET", AMI).stall()), attempts(1));
+    let mut world = Machine::<1>::new(ec2().fault(Fault::on("GET", AMI).stall()), attempts(1));
     world.pass(Duration::from_secs(100));
     world.get(ID).unwrap().unwrap();
     let early = Instant::from_millis(1);
@@ -220,7 +220,7 @@ fn whoever_comes_late_still_reads_what_has_arrived() {
     // The answer is there; the driver was away for a minute. Time is judged when the socket has
     // nothing more.
     for event in 1..12 {
-        let mut world = World::<1>::new(ec2(), attempts(1));
+        let mut world = Machine::<1>::new(ec2(), attempts(1));
         let op = world.client.get(world.now(), AMI).unwrap();
         for _ in 0..event {
             world.turn(0);
@@ -234,7 +234,7 @@ fn whoever_comes_late_still_reads_what_has_arrived() {
 #[test]
 fn an_end_of_stream_before_the_reply_is_an_error_of_the_network() {
     let fault = Fault::on("GET", AMI).close_before_reply();
-    let mut world = World::<1>::new(ec2().always_close(true).fault(fault), attempts(1));
+    let mut world = Machine::<1>::new(ec2().always_close(true).fault(fault), attempts(1));
     assert_eq!(
         world.get(AMI),
         Err(Error::Transport(Phase::FirstByte, Broken::Closed))
@@ -243,7 +243,7 @@ fn an_end_of_stream_before_the_reply_is_an_error_of_the_network() {
 
 #[test]
 fn an_answer_that_needs_no_end_of_stream_does_not_wait_for_it() {
-    let mut world = World::<1>::new(ec2().never_close(true), config());
+    let mut world = Machine::<1>::new(ec2().never_close(true), config());
     world.get(AMI).unwrap().unwrap();
     assert_eq!(world.network.now.get(), Duration::ZERO);
     assert_eq!(world.mock().open_connections(), 1);
@@ -393,7 +393,7 @@ impl Bench {
 fn a_chunk_is_not_taken_in_the_middle_of_another_lane_s_value() {
     let long = |path| Fault::on("GET", path).body(vec![b'x'; 10_000]);
     let mock = ec2().fault(long(ID)).fault(long(AMI));
-    let mut world = World::<2, 2048>::new(mock, config());
+    let mut world = Machine::<2, 2048>::new(mock, config());
     world.gathered.stubborn = true;
     let ops = [ID, AMI].map(|path| world.client.get(world.now(), path).expect("room"));
     while (0..2).fold(false, |moved, lane| moved | world.turn(lane)) {}

@@ -7,7 +7,7 @@ use core::time::Duration;
 use imds_core::walk::Why;
 use imds_core::{Config, Error, OpId, Reply};
 use imds_mock::{Fault, Mock, Profile, Tokens, Tree};
-use imds_tests::{Bare, Random, World};
+use imds_tests::{Bare, Machine, Random};
 
 use crate::common::{ALL, attempts, leaves, names};
 
@@ -117,7 +117,7 @@ fn shared_client<const L: usize, const W: usize, const A: usize>(mut random: Ran
     if settings.allow_v1 && random.one_in(2) {
         mock.set_profile(random.pick(&[Profile::V1Only, Profile::V1Only405]));
     }
-    let mut world = World::<L, W, A>::new(mock, settings);
+    let mut world = Machine::<L, W, A>::new(mock, settings);
     world.network.looks.set(random.one_in(2));
     world
         .network
@@ -219,7 +219,7 @@ fn shared_client<const L: usize, const W: usize, const A: usize>(mut random: Ran
 }
 
 fn settle<const L: usize, const W: usize, const A: usize>(
-    world: &mut World<L, W, A>,
+    world: &mut Machine<L, W, A>,
     ended: &Under,
     result: Result<Reply, Error>,
 ) {

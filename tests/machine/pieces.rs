@@ -3,7 +3,7 @@
 use imds_core::walk::Why;
 use imds_core::{Error, What};
 use imds_mock::{Fault, Mock, Profile, Tree};
-use imds_tests::{Random, Walked, World, config};
+use imds_tests::{Machine, Random, Walked, config};
 
 use crate::common::{
     ALL, SMALL_READS, assert_whole, ec2, ec2_with, leaves, names, small, start_walk,
@@ -13,7 +13,7 @@ use crate::common::{
 fn bytes_in_pieces_of_every_size_make_the_same_tree() {
     for piece in [1, 2, 3, 7, 13, 64, 100, 999, 1460, 4096] {
         for mock in [ec2(), Mock::new(Profile::Ec2Legacy)] {
-            let mut world = World::<2>::new(mock, config());
+            let mut world = Machine::<2>::new(mock, config());
             world.network.piece.set(piece);
             let walked = world.walk("/latest/", ALL);
             assert_whole(&world, &walked);
@@ -28,7 +28,7 @@ fn chunks_in_pieces_of_every_size_make_the_same_tree() {
         for size in [1, 16, 1000] {
             let mock = ec2_with(small().with("user-data", vec![9; 3000]));
             let mock = mock.fault(Fault::any().chunks_of(size));
-            let mut world = World::<2, 1024>::new(mock, config());
+            let mut world = Machine::<2, 1024>::new(mock, config());
             world.network.piece.set(piece);
             let walked = world.walk("/latest/", ALL);
             assert_whole(&world, &walked);
@@ -39,7 +39,7 @@ fn chunks_in_pieces_of_every_size_make_the_same_tree() {
 
 /// The mock's own tree in a window of this size.
 fn window<const WINDOW: usize>() -> Walked {
-    let mut world = World::<2, WINDOW>::new(ec2(), config());
+    let mut world = Machine::<2, WINDOW>::new(ec2(), config());
     let walked = world.walk("/latest/", ALL);
     assert!(world.log().len() < 400, "a bounded number of requests");
     walked
@@ -122,7 +122,7 @@ fn every_window_gives_leaves_of_the_tree_or_names_what_is_too_large() {
 
 /// The mock's own tree in an arena of this size.
 fn arena<const ARENA: usize, const LANES: usize>() {
-    let mut world = World::<LANES, 2048, ARENA>::new(ec2(), config());
+    let mut world = Machine::<LANES, 2048, ARENA>::new(ec2(), config());
     let walked = world.walk("/latest/", ALL);
     assert!(world.log().len() < 4000, "a bounded number of requests");
     let tree = leaves(&world.mock(), "/latest/");
@@ -186,7 +186,7 @@ fn a_directory_much_wider_than_the_arena_is_walked_whole() {
         }
     }
     fn whole<const LANES: usize>(tree: &Tree) {
-        let mut world = World::<LANES, 1024, 600>::new(ec2_with(tree.clone()), config());
+        let mut world = Machine::<LANES, 1024, 600>::new(ec2_with(tree.clone()), config());
         let walked = world.walk("/latest/", ALL);
         assert_whole(&world, &walked);
         let rereads = world.gets_of("/latest/meta-data/tags/instance/");
@@ -204,7 +204,7 @@ fn a_listing_that_changes_while_it_is_read_again_gives_what_it_can() {
     for name in &names {
         tree.insert(&format!("meta-data/{name}"), "v");
     }
-    let mut world = World::<1, 1024, 300>::new(ec2_with(tree), config());
+    let mut world = Machine::<1, 1024, 300>::new(ec2_with(tree), config());
     let walk = world.start_walk("/latest/meta-data/", ALL).unwrap();
     for n in 0.. {
         if let Some(result) = world.take_ended(walk) {
@@ -281,25 +281,25 @@ fn random_run(seed: u64) {
     let turns = random.one_in(2);
     match random.below(4) {
         0 => run_it(
-            World::<1, 700, 600>::new(mock, generous(seed)),
+            Machine::<1, 700, 600>::new(mock, generous(seed)),
             piece,
             looks,
             turns,
         ),
         1 => run_it(
-            World::<2, 1024, 8192>::new(mock, generous(seed)),
+            Machine::<2, 1024, 8192>::new(mock, generous(seed)),
             piece,
             looks,
             turns,
         ),
         2 => run_it(
-            World::<4, 4096, 500>::new(mock, generous(seed)),
+            Machine::<4, 4096, 500>::new(mock, generous(seed)),
             piece,
             looks,
             turns,
         ),
         _ => run_it(
-            World::<8, 2048, 2000>::new(mock, generous(seed)),
+            Machine::<8, 2048, 2000>::new(mock, generous(seed)),
             piece,
             looks,
             turns,
@@ -316,7 +316,7 @@ fn generous(seed: u64) -> imds_core::Config {
 }
 
 fn run_it<const L: usize, const W: usize, const A: usize>(
-    mut world: World<L, W, A>,
+    mut world: Machine<L, W, A>,
     piece: usize,
     looks: bool,
     turns: bool,

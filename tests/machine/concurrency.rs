@@ -3,7 +3,7 @@
 use imds_core::walk::Why;
 use imds_core::{Error, Misuse, OpId, Peer, Reply, Want};
 use imds_mock::{Fault, Mock, Tree};
-use imds_tests::{Bare, World, config};
+use imds_tests::{Bare, Machine, config};
 
 use crate::common::{
     ALL, AMI, ID, assert_whole, attempts, ec2, ec2_with, found, leaves, millis, names, seconds,
@@ -12,7 +12,7 @@ use crate::common::{
 
 /// Walks until one leaf was taken, reads a value then, and goes on.
 fn get_inside_a_walk<const LANES: usize>(turns: bool) {
-    let mut world = World::<LANES>::new(ec2(), config());
+    let mut world = Machine::<LANES>::new(ec2(), config());
     let walk = start_walk(&mut world);
     world.gathered.appetite = Some(1);
     world.drive();
@@ -47,7 +47,7 @@ fn a_get_inside_the_loop_over_a_walk_completes() {
 
 #[test]
 fn a_get_goes_before_the_rest_of_a_walk() {
-    let mut world = World::<1>::new(ec2(), config());
+    let mut world = Machine::<1>::new(ec2(), config());
     let walk = world.start_walk("/latest/", ALL).unwrap();
     world.gathered.appetite = Some(1);
     world.drive();
@@ -68,7 +68,7 @@ fn found_walk(result: Result<Reply, Error>) {
 
 #[test]
 fn many_gets_are_served_by_few_lanes_in_their_order() {
-    let mut world = World::<1>::new(ec2(), config());
+    let mut world = Machine::<1>::new(ec2(), config());
     let ops: Vec<OpId> = [AMI, ID, "/latest/meta-data/mac", "/latest/user-data"]
         .into_iter()
         .map(|path| start_get(&mut world, path))
@@ -92,7 +92,7 @@ fn many_gets_are_served_by_few_lanes_in_their_order() {
 
 #[test]
 fn a_second_walk_is_refused_by_name() {
-    let mut world = World::<2>::new(ec2(), config());
+    let mut world = Machine::<2>::new(ec2(), config());
     let walk = world.start_walk("/latest/", ALL).unwrap();
     assert_eq!(
         world.start_walk("/latest/dynamic/", ALL),
@@ -202,7 +202,7 @@ fn while_one_node_waits_for_another_attempt_a_second_walk_goes_on() {
 #[test]
 fn a_stubborn_taker_stops_everything_and_loses_nothing() {
     fn stubborn<const LANES: usize>() {
-        let mut world = World::<LANES>::new(ec2(), config());
+        let mut world = Machine::<LANES>::new(ec2(), config());
         let walk = world.start_walk("/latest/", ALL).unwrap();
         world.gathered.stubborn = true;
         world.drive();
@@ -227,7 +227,7 @@ fn a_stubborn_taker_stops_everything_and_loses_nothing() {
 
 #[test]
 fn a_taker_of_one_chunk_at_a_time_gets_the_same_tree() {
-    let mut world = World::<3, 700>::new(ec2(), config());
+    let mut world = Machine::<3, 700>::new(ec2(), config());
     let walk = world.start_walk("/latest/", ALL).unwrap();
     let result = loop {
         world.gathered.appetite = Some(1);
@@ -249,9 +249,9 @@ struct Cancelled {
 fn cancel_after<const LANES: usize>(
     mock: Mock,
     k: usize,
-    start: fn(&mut World<LANES>) -> OpId,
+    start: fn(&mut Machine<LANES>) -> OpId,
 ) -> Cancelled {
-    let mut world = World::<LANES>::new(mock, attempts(3));
+    let mut world = Machine::<LANES>::new(mock, attempts(3));
     let op = start(&mut world);
     let mut events = 0;
     'events: loop {
@@ -286,7 +286,10 @@ fn cancel_after<const LANES: usize>(
     Cancelled { over }
 }
 
-fn cancel_everywhere<const LANES: usize>(mock: fn() -> Mock, start: fn(&mut World<LANES>) -> OpId) {
+fn cancel_everywhere<const LANES: usize>(
+    mock: fn() -> Mock,
+    start: fn(&mut Machine<LANES>) -> OpId,
+) {
     for k in 0..2000 {
         if cancel_after(mock(), k, start).over {
             assert!(k > 4, "it takes some events to read anything");
@@ -298,7 +301,7 @@ fn cancel_everywhere<const LANES: usize>(mock: fn() -> Mock, start: fn(&mut Worl
 
 #[test]
 fn a_get_cancelled_at_any_event_is_not_heard_of_again() {
-    fn start<const LANES: usize>(world: &mut World<LANES>) -> OpId {
+    fn start<const LANES: usize>(world: &mut Machine<LANES>) -> OpId {
         start_get(world, AMI)
     }
     cancel_everywhere::<1>(|| ec2_with(with_id()), start);
@@ -308,7 +311,7 @@ fn a_get_cancelled_at_any_event_is_not_heard_of_again() {
 
 #[test]
 fn a_walk_cancelled_at_any_event_is_not_heard_of_again() {
-    fn start<const LANES: usize>(world: &mut World<LANES>) -> OpId {
+    fn start<const LANES: usize>(world: &mut Machine<LANES>) -> OpId {
         world.start_walk("/latest/meta-data", ALL).unwrap()
     }
     cancel_everywhere::<1>(|| ec2_with(with_id()), start);
@@ -318,7 +321,7 @@ fn a_walk_cancelled_at_any_event_is_not_heard_of_again() {
 
 #[test]
 fn a_walk_with_failures_cancelled_at_any_event_is_not_heard_of_again() {
-    fn start<const LANES: usize>(world: &mut World<LANES>) -> OpId {
+    fn start<const LANES: usize>(world: &mut Machine<LANES>) -> OpId {
         world.start_walk("/latest/meta-data/iam/", ALL).unwrap()
     }
     let mock = || {
@@ -345,7 +348,7 @@ fn with_id() -> Tree {
 
 #[test]
 fn a_leaf_on_offer_is_withdrawn_when_its_walk_is_cancelled() {
-    let mut world = World::<2>::new(ec2(), config());
+    let mut world = Machine::<2>::new(ec2(), config());
     let walk = world.start_walk("/latest/", ALL).unwrap();
     world.gathered.stubborn = true;
     world.drive();
@@ -357,7 +360,7 @@ fn a_leaf_on_offer_is_withdrawn_when_its_walk_is_cancelled() {
 
 #[test]
 fn a_value_on_offer_is_withdrawn_when_its_get_is_cancelled() {
-    let mut world = World::<1>::new(ec2(), config());
+    let mut world = Machine::<1>::new(ec2(), config());
     let get = start_get(&mut world, ID);
     world.gathered.stubborn = true;
     world.drive();
@@ -369,7 +372,7 @@ fn a_value_on_offer_is_withdrawn_when_its_get_is_cancelled() {
 
 #[test]
 fn a_report_on_offer_is_withdrawn_when_its_walk_is_cancelled() {
-    let mut world = World::<1>::new(ec2_with(small()), config());
+    let mut world = Machine::<1>::new(ec2_with(small()), config());
     let walk = world.start_walk("/latest/meta-data/none/", ALL).unwrap();
     world.gathered.stubborn = true;
     world.drive();
@@ -382,7 +385,7 @@ fn a_report_on_offer_is_withdrawn_when_its_walk_is_cancelled() {
 #[test]
 fn a_lane_that_waits_for_an_answer_is_free_when_its_get_is_cancelled() {
     let mock = ec2().fault(Fault::on("GET", AMI).stall());
-    let mut world = World::<1>::new(mock, config());
+    let mut world = Machine::<1>::new(mock, config());
     let get = start_get(&mut world, AMI);
     world.drive();
     world.client.cancel(get);
@@ -393,7 +396,7 @@ fn a_lane_that_waits_for_an_answer_is_free_when_its_get_is_cancelled() {
 #[test]
 fn an_end_that_nobody_was_told_of_is_cancelled_too() {
     // A path that is known to be a leaf ends its listing at once, without a request.
-    let mut world = World::<1>::new(ec2(), config());
+    let mut world = Machine::<1>::new(ec2(), config());
     let now = world.now();
     let first = world.client.list(now, "/latest/user-data").unwrap();
     let second = world.client.list(now, "/latest/user-data").unwrap();
@@ -407,7 +410,7 @@ fn an_end_that_nobody_was_told_of_is_cancelled_too() {
 
 #[test]
 fn cancelling_twice_or_after_the_end_does_nothing() {
-    let mut world = World::<1>::new(ec2(), config());
+    let mut world = Machine::<1>::new(ec2(), config());
     let get = start_get(&mut world, ID);
     found(world.run(get));
     world.client.cancel(get);
@@ -492,7 +495,7 @@ fn leaves_of_a_walk_never_mingle() {
         );
     }
     for piece in [usize::MAX, 1000, 100] {
-        let mut world = World::<6, 1024>::new(ec2_with(tree.clone()), config());
+        let mut world = Machine::<6, 1024>::new(ec2_with(tree.clone()), config());
         world.network.piece.set(piece);
         let op = world.start_walk("/latest/", ALL).unwrap();
         let result = world.run_in_turns(op);
@@ -507,7 +510,7 @@ fn only_one_lane_offers_a_leaf_at_a_time() {
         .with("meta-data/a-short", "1")
         .with("meta-data/b-long", vec![2; 5000])
         .with("meta-data/c-short", "3");
-    let mut world = World::<3, 1024>::new(ec2_with(tree), config());
+    let mut world = Machine::<3, 1024>::new(ec2_with(tree), config());
     let op = world.start_walk("/latest/", ALL).unwrap();
     world.gathered.stubborn = true;
     // Each lane as far as it comes while nobody takes anything.
@@ -538,7 +541,7 @@ fn a_leaf_that_breaks_in_the_middle_keeps_its_turn() {
         let path = format!("/latest/meta-data/{leaf}");
         mock.push_fault(Fault::on("GET", &path).times(2).reset_in_body(4000));
     }
-    let mut world = World::<3, 1024>::new(mock, config());
+    let mut world = Machine::<3, 1024>::new(mock, config());
     let op = world.start_walk("/latest/", ALL).unwrap();
     let result = world.run_in_turns(op);
     let restarts = world.gathered.restarts(op);
@@ -553,7 +556,7 @@ fn a_leaf_that_breaks_for_good_is_reported_and_its_chunks_are_void() {
         .with("meta-data/a", vec![1; 5000])
         .with("meta-data/b", "2");
     let fault = Fault::on("GET", "/latest/meta-data/a").close_in_body(4000);
-    let mut world = World::<2, 1024>::new(ec2_with(tree).fault(fault), config());
+    let mut world = Machine::<2, 1024>::new(ec2_with(tree).fault(fault), config());
     let walked = world.walk("/latest/", ALL);
     assert_eq!(walked.paths(), ["/latest/meta-data/b"]);
     assert_eq!(walked.missing.len(), 1);

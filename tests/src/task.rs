@@ -1,0 +1,243 @@
+//! Clients that live in a future, because they borrow what they stand on. They are asked from
+//! outside, one thing after the other, and time passes only while they wait.
+
+use core::cell::RefCell;
+use core::future::{Future, poll_fn};
+use core::pin::{Pin, pin};
+use core::sync::atomic::{AtomicBool, Ordering};
+use core::task::{Context, Poll, Waker};
+use core::time::Duration;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Wake;
+
+use imds_core::model::{IdentityDocument, ReadError};
+use imds_core::walk::Options;
+use imds_core::{Counters, Error};
+use tokio::runtime::Runtime;
+use tokio::time::Instant;
+
+use crate::{Network, Walked};
+
+/// What a get comes to.
+pub(crate) type Got = Result<Option<Vec<u8>>, Error>;
+
+/// The calls that every client has.
+pub(crate) trait Client {
+    async fn get(&mut self, path: &str) -> Got;
+    /// The names.
+    async fn list(&mut self, path: &str) -> Result<Option<Vec<String>>, Error>;
+    /// Also what came of a get of `within` after each node.
+    async fn walk(
+        &mut self,
+        path: &str,
+        options: Options,
+        within: Option<&str>,
+    ) -> (Walked, Vec<Got>);
+    /// The credentials' access key.
+    async fn access_key(&mut self) -> Result<Option<String>, ReadError>;
+    async fn identity(&mut self) -> Result<Option<IdentityDocument>, ReadError>;
+    fn counters(&self) -> Counters;
+}
+
+/// What a client is asked.
+#[derive(Debug)]
+pub(crate) enum Ask {
+    Get(String),
+    List(String),
+    Walk(String, Options, Option<String>),
+    AccessKey,
+    Identity,
+    Counters,
+    /// A get whose future is dropped when it has been polled so often.
+    Drop(String, usize),
+}
+
+/// What it says.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    Value(Got),
+    Names(Result<Option<Vec<String>>, Error>),
+    Walked(Walked, Vec<Got>),
+    AccessKey(Result<Option<String>, ReadError>),
+    Identity(Box<Result<Option<IdentityDocument>, ReadError>>),
+    Counters(Counters),
+    /// It had ended before.
+    Dropped(bool),
+}
+
+/// Where a client is asked and answers.
+#[derive(Default)]
+pub(crate) struct Desk {
+    ask: RefCell<Option<Ask>>,
+    answer: RefCell<Option<Answer>>,
+}
+
+impl Desk {
+    /// Has this client answer, for ever.
+    pub(crate) async fn serve(&self, mut client: impl Client) {
+        loop {
+            let next = || self.ask.take().map_or(Poll::Pending, Poll::Ready);
+            let answer = match poll_fn(|_| next()).await {
+                Ask::Get(path) => Answer::Value(client.get(&path).await),
+                Ask::List(path) => Answer::Names(client.list(&path).await),
+                Ask::Walk(path, options, within) => {
+                    let (walked, got) = client.walk(&path, options, within.as_deref()).await;
+                    Answer::Walked(walked, got)
+                }
+                Ask::AccessKey => Answer::AccessKey(client.access_key().await),
+                Ask::Identity => Answer::Identity(Box::new(client.identity().await)),
+                Ask::Counters => Answer::Counters(client.counters()),
+                Ask::Drop(path, polls) => {
+                    let get = pin!(client.get(&path));
+                    Answer::Dropped(at_most(polls, get).await.is_some())
+                }
+            };
+            *self.answer.borrow_mut() = Some(answer);
+        }
+    }
+}
+
+/// What the future gives, if it does when it has been polled so often.
+async fn at_most<F: Future>(polls: usize, mut future: Pin<&mut F>) -> Option<F::Output> {
+    let mut left = polls;
+    poll_fn(|cx| {
+        if left == 0 {
+            return Poll::Ready(None);
+        }
+        left -= 1;
+        future.as_mut().poll(cx).map(Some)
+    })
+    .await
+}
+
+/// What lets time pass.
+pub(crate) enum Engine {
+    /// Polls everything again and again, and moves the clock when nobody was woken.
+    Turns,
+    /// A runtime whose clock is paused, and when it began.
+    Tokio(Runtime, Instant),
+}
+
+/// More turns than any scenario takes.
+const TURNS: usize = 1_000_000;
+/// Longer than anything waits that will happen.
+const PATIENCE: Duration = Duration::from_secs(86_400);
+
+/// A client in its future.
+pub(crate) struct Task {
+    desk: Rc<Desk>,
+    future: Pin<Box<dyn Future<Output = ()>>>,
+    network: Rc<Network>,
+    engine: Engine,
+}
+
+impl Task {
+    /// The future that `live` gives has its client serve at the desk.
+    pub(crate) fn new<F: Future<Output = ()> + 'static>(
+        network: &Rc<Network>,
+        engine: Engine,
+        live: impl FnOnce(Rc<Desk>) -> F,
+    ) -> Self {
+        let desk = Rc::new(Desk::default());
+        Self {
+            future: Box::pin(live(Rc::clone(&desk))),
+            desk,
+            network: Rc::clone(network),
+            engine,
+        }
+    }
+
+    /// Asks, and lets time pass until there is an answer.
+    pub(crate) fn ask(&mut self, ask: Ask) -> Answer {
+        let what = format!("{ask:?}");
+        *self.desk.ask.borrow_mut() = Some(ask);
+        let Self {
+            desk,
+            future,
+            network,
+            engine,
+        } = self;
+        match engine {
+            Engine::Turns => {
+                for _ in 0..TURNS {
+                    network.take_asked();
+                    let moved = poll(future) || network.settle();
+                    if let Some(answer) = desk.answer.take() {
+                        return answer;
+                    }
+                    if !moved {
+                        let next = [network.take_asked(), network.next_timeout()];
+                        let Some(at) = next.into_iter().flatten().min() else {
+                            panic!("nothing can end this: {what}");
+                        };
+                        network.now.set(at.max(network.now.get()));
+                    }
+                }
+                panic!("this does not end: {what}");
+            }
+            Engine::Tokio(runtime, began) => {
+                let mut turns = 0;
+                let answer = poll_fn(|cx| {
+                    turns += 1;
+                    assert!(turns < TURNS, "this does not end: {what}");
+                    let _ = future.as_mut().poll(cx);
+                    desk.answer.take().map_or(Poll::Pending, Poll::Ready)
+                });
+                let answer = runtime.block_on(async {
+                    let answer = tokio::time::timeout(PATIENCE, answer).await;
+                    network.now.set(began.elapsed());
+                    answer
+                });
+                answer.unwrap_or_else(|_| panic!("nothing can end this: {what}"))
+            }
+        }
+    }
+
+    /// Lets happen what needs no time.
+    pub(crate) fn rest(&mut self) {
+        match &self.engine {
+            Engine::Turns => {
+                let rests = (0..TURNS).any(|_| !(poll(&mut self.future) || self.network.settle()));
+                assert!(rests, "a client without a task that never rests");
+            }
+            Engine::Tokio(runtime, _) => runtime.block_on(async {
+                // More often than there are connections to look at.
+                for _ in 0..100 {
+                    tokio::task::yield_now().await;
+                }
+            }),
+        }
+    }
+
+    /// Lets time pass with nothing happening.
+    pub(crate) fn pass(&mut self, time: Duration) {
+        self.rest();
+        match &self.engine {
+            Engine::Turns => self.network.pass(time),
+            Engine::Tokio(runtime, began) => runtime.block_on(async {
+                tokio::time::advance(time).await;
+                self.network.now.set(began.elapsed());
+            }),
+        }
+    }
+}
+
+/// Polls once. True: somebody was woken.
+fn poll(future: &mut Pin<Box<dyn Future<Output = ()>>>) -> bool {
+    let flag = Arc::new(Flag::default());
+    let waker = Waker::from(Arc::clone(&flag));
+    // It never ends.
+    let _ = future.as_mut().poll(&mut Context::from_waker(&waker));
+    flag.0.load(Ordering::Relaxed)
+}
+
+/// Notes that somebody was woken.
+#[derive(Default)]
+struct Flag(AtomicBool);
+
+impl Wake for Flag {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}

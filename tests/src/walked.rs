@@ -1,0 +1,88 @@
+//! What a walk brought.
+
+use imds_core::walk::{self, Summary};
+use imds_core::{Cause, Error};
+
+use crate::Missed;
+
+/// What a walk brought.
+#[derive(Debug)]
+pub struct Walked {
+    /// Values by display path, in the order they came; no path stands twice.
+    pub leaves: Vec<(String, Vec<u8>)>,
+    /// Nodes without a value.
+    pub missing: Vec<Missed>,
+    /// How it ended.
+    pub result: Result<(), Error>,
+}
+
+impl Walked {
+    /// These nodes, each of which came once, and this end. The counts of its summary must be true;
+    /// `None` if the client tells nobody.
+    pub(crate) fn new(
+        leaves: Vec<(String, Vec<u8>)>,
+        missing: Vec<Missed>,
+        result: Result<Option<Summary>, Error>,
+    ) -> Self {
+        let nodes = missing.iter().filter(|missed| missed.is_node());
+        let mut paths: Vec<&str> = nodes.map(|missed| missed.path.as_str()).collect();
+        let absent = paths.len();
+        paths.extend(leaves.iter().map(|(path, _)| path.as_str()));
+        paths.sort_unstable();
+        for pair in paths.windows(2) {
+            assert_ne!(pair[0], pair[1], "a node reported twice");
+        }
+        if let Ok(Some(summary)) = result {
+            assert_eq!(
+                usize::try_from(summary.leaves),
+                Ok(leaves.len()),
+                "leaves counted"
+            );
+            assert_eq!(
+                usize::try_from(summary.missing),
+                Ok(absent),
+                "missing nodes counted"
+            );
+        }
+        Self {
+            leaves,
+            missing,
+            result: result.map(|_| ()),
+        }
+    }
+
+    /// The exit code of a program that does nothing but this walk: of its error, or of the worst
+    /// node that failed.
+    pub fn exit_code(&self) -> u8 {
+        let causes = self.missing.iter().filter_map(|m| m.why.cause());
+        let worst = causes
+            .chain(self.result.err().map(|error| error.cause()))
+            .filter(|cause| *cause != Cause::Absent)
+            .max_by_key(|cause| cause.severity());
+        worst.map_or(0, Cause::exit_code)
+    }
+
+    /// The paths of the leaves, in the order they came.
+    pub fn paths(&self) -> Vec<&str> {
+        self.leaves.iter().map(|(path, _)| path.as_str()).collect()
+    }
+
+    /// The value of this leaf.
+    pub fn value(&self, path: &str) -> Option<&[u8]> {
+        let (_, value) = self.leaves.iter().find(|(p, _)| p == path)?;
+        Some(value)
+    }
+
+    /// The leaves, sorted by path.
+    pub fn sorted(&self) -> Vec<(String, Vec<u8>)> {
+        let mut leaves = self.leaves.clone();
+        leaves.sort();
+        leaves
+    }
+}
+
+/// The names of a listing.
+pub(crate) fn names(path: &str, listing: &[u8]) -> Vec<String> {
+    let names = walk::entries(path, listing).filter_map(Result::ok);
+    names.map(str::to_owned).collect()
+}
