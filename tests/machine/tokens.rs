@@ -136,3 +136,15 @@ fn attempts_made_until_a_deadline_do_not_count_for_the_next_operation() {
     world.drive();
     assert_eq!(world.take_ended(next), None, "it has an attempt left");
 }
+
+#[test]
+fn a_renewal_without_an_answer_does_not_keep_the_old_token_from_serving_on_another_lane() {
+    let fault = Fault::token().skip(1).stall();
+    let mut world = Machine::<2>::new(ec2().fault(fault), config());
+    world.get(ID).unwrap().unwrap();
+    world.pass(seconds(21_600 - 100));
+    let before = world.network.now.get();
+    assert!(world.get(AMI).unwrap().is_some(), "it has 100 seconds left");
+    let waited = world.network.now.get() - before;
+    assert!(waited <= seconds(1), "{waited:?}");
+}

@@ -1,5 +1,6 @@
 //! Whole trees, from every kind of server.
 
+use imds_core::{Event, Fault as Broken};
 use imds_mock::{Mock, Profile, Tree};
 use imds_tests::{Machine, config};
 
@@ -34,4 +35,25 @@ fn a_wide_and_deep_tree_loses_no_directory_however_many_lanes_read_it() {
     deep::<8>();
     deep::<32>();
     deep::<64>();
+}
+
+#[test]
+fn a_local_rule_against_connecting_is_not_tried_twice() {
+    let mut world = Machine::<1>::new(ec2(), config());
+    world
+        .network
+        .connect
+        .set(Some(Event::Failed(Broken::Denied)));
+    let walked = world.walk("/latest/", ALL);
+    assert_eq!(walked.exit_code(), 7);
+    assert_eq!(world.network.connects.get(), 1);
+}
+
+#[test]
+fn a_connection_that_is_refused_is_tried_three_times() {
+    let mut world = Machine::<1>::new(ec2(), config());
+    let refused = Event::Failed(Broken::Refused);
+    world.network.connect.set(Some(refused));
+    assert_eq!(world.walk("/latest/", ALL).exit_code(), 7);
+    assert_eq!(world.network.connects.get(), 3);
 }

@@ -45,7 +45,7 @@ fn every_request_names_its_host() {
 
 #[test]
 fn a_prefix_stands_before_every_target() {
-    let mut world = World::<1>::new(ec2(), at("http://10.0.0.1:8080/imds/v9"));
+    let mut world = World::<1>::new(ec2(), at("http://169.254.169.254:8080/imds/v9"));
     // The mock has no prefix, so the token's path is one of the wrong places to ask.
     assert_eq!(world.get(ID), Err(Error::Peer(Peer::TurnedOff)));
     assert_eq!(world.log()[0].path, "/imds/v9/latest/api/token");

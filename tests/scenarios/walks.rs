@@ -136,7 +136,6 @@ fn a_refused_connection_is_unreachable() {
     let error = Error::Transport(Phase::Connect, Broken::Refused);
     assert_eq!(walked.result, Err(error));
     assert_eq!(walked.exit_code(), 7);
-    assert_eq!(world.network.connects.get(), 3, "three attempts");
 }
 
 #[test]
@@ -148,18 +147,6 @@ fn a_connection_that_never_stands_is_unreachable() {
     assert_eq!(walked.exit_code(), 7);
     let took = world.network.now.get();
     assert!(took >= millis(750) && took <= millis(900), "{took:?}");
-}
-
-#[test]
-fn a_local_rule_against_connecting_is_not_tried_twice() {
-    let mut world = World::<1>::new(ec2(), config());
-    world
-        .network
-        .connect
-        .set(Some(Event::Failed(Broken::Denied)));
-    let walked = world.walk("/latest/", ALL);
-    assert_eq!(walked.exit_code(), 7);
-    assert_eq!(world.network.connects.get(), 1);
 }
 
 #[test]

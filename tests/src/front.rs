@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 /// Names the front of a run.
-const VARIABLE: &str = "IMDS_FRONT";
+pub(crate) const VARIABLE: &str = "IMDS_FRONT";
 
 /// A client as programs have it, and the network below it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -18,16 +18,20 @@ pub enum Front {
     Nal,
     /// The same over TCP, on a loopback: a stack that is neither embassy-net nor imds-smoltcp.
     NalTcp,
+    /// The front of imds-embassy for an embassy-net stack, in a machine at the end of an Ethernet
+    /// wire, with embassy's clock.
+    EmbassyNet,
 }
 
 impl Front {
     /// Every front.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Memory,
         Self::Smoltcp,
         Self::Tokio,
         Self::Nal,
         Self::NalTcp,
+        Self::EmbassyNet,
     ];
 
     /// The front that `IMDS_FRONT` names; `memory` without it.
@@ -56,6 +60,7 @@ impl Front {
             Self::Tokio => "tokio",
             Self::Nal => "nal",
             Self::NalTcp => "nal-tcp",
+            Self::EmbassyNet => "embassy-net",
         }
     }
 
@@ -64,15 +69,18 @@ impl Front {
     /// connection, and made again at no charge.
     pub const fn looks(self) -> bool {
         match self {
-            Self::Memory | Self::Smoltcp | Self::Tokio => true,
+            Self::Memory | Self::Smoltcp | Self::Tokio | Self::EmbassyNet => true,
             Self::Nal | Self::NalTcp => false,
         }
     }
 
-    /// A test that failed says what it takes to fail again.
-    pub(crate) fn say_if_panicking(self) {
-        if std::thread::panicking() {
-            eprintln!("this was over {VARIABLE}={}", self.name());
+    /// The longest token that it takes.
+    pub const fn longest_token(self) -> usize {
+        match self {
+            Self::Tokio => imds_tokio::MAX_TOKEN,
+            Self::Memory | Self::Smoltcp | Self::Nal | Self::NalTcp | Self::EmbassyNet => {
+                imds_core::CLIENT_TOKEN
+            }
         }
     }
 }

@@ -12,6 +12,7 @@ mod loopback;
 mod machine;
 mod memory;
 mod network;
+mod over_embassy;
 mod over_nal;
 mod over_tokio;
 mod random;

@@ -121,6 +121,9 @@ impl Loopback {
         let served = answers.then_some(remote.into());
         self.server.listen_at(served, &mut self.sockets);
         let mut socket = tcp::Socket::new(buffer(RECEIVE), buffer(SEND));
+        // As imds-smoltcp has them.
+        socket.set_nagle_enabled(false);
+        socket.set_ack_delay(None);
         self.port += 1;
         socket
             .connect(self.interface.context(), remote, self.port)

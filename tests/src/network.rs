@@ -9,7 +9,7 @@ use std::rc::Rc;
 use imds_core::{Event, Fault, Instant, Route};
 use imds_mock::{Exchange, Mock};
 
-use crate::Front;
+use crate::front::{self, Front};
 use crate::loopback::Loopback;
 
 /// What the connections of a world share.
@@ -37,6 +37,8 @@ pub struct Network {
     /// Whom a hang-up wakes.
     wakers: RefCell<Vec<Waker>>,
     front: Front,
+    /// What the client was asked last.
+    doing: RefCell<String>,
     pub(crate) wire: Wire,
 }
 
@@ -64,6 +66,7 @@ impl Network {
             asked: Cell::new(None),
             wakers: RefCell::default(),
             front,
+            doing: RefCell::default(),
             wire,
         })
     }
@@ -138,6 +141,11 @@ impl Network {
         }
     }
 
+    /// Notes what the client is asked, to be told if that fails.
+    pub(crate) fn doing(&self, what: String) {
+        self.doing.replace(what);
+    }
+
     /// A future asks for being polled at this time.
     pub(crate) fn wake_at(&self, at: Duration) {
         let asked = self.asked.get();
@@ -173,6 +181,13 @@ impl Network {
 /// A test that failed says what it takes to fail again.
 impl Drop for Network {
     fn drop(&mut self) {
-        self.front.say_if_panicking();
+        if std::thread::panicking() {
+            let doing = self.doing.borrow();
+            eprintln!(
+                "this was over {}={} {doing}",
+                front::VARIABLE,
+                self.front.name()
+            );
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! The generic front of imds-embassy on `std`: over connections in memory, and over TCP.
+//! imds-embassy's client for any stack, on `std`: over connections in memory, and over TCP.
 
 use core::future::{Future, pending, poll_fn};
 use core::net::SocketAddr;
@@ -8,21 +8,16 @@ use std::rc::Rc;
 
 use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
 use embedded_nal_async::TcpConnect;
-use imds_core::model::{IdentityDocument, ReadError};
-use imds_core::walk::Options;
-use imds_core::{Config, Counters, Error, Event, Fault, Instant};
-use imds_embassy::{Client, Node, Timer};
+use imds_core::{Config, Event, Fault, Instant};
+use imds_embassy::Memory;
+use imds_embassy::nal::{Client, Timer};
 use smoltcp::iface::SocketHandle;
 use smoltcp::socket::tcp::{RecvError, Socket, State};
 
-use crate::memory::Memory;
+use crate::Network;
+use crate::memory;
 use crate::network::Wire;
-use crate::task::{self, Engine, Got, Task};
-use crate::walked::names;
-use crate::{Missed, Network, Walked};
-
-/// Room for the largest value.
-const ROOM: usize = 128 * 1024;
+use crate::task::{Engine, Task};
 
 /// The client over a stack of the network.
 pub(crate) fn task<const WINDOW: usize, const ARENA: usize>(
@@ -32,7 +27,8 @@ pub(crate) fn task<const WINDOW: usize, const ARENA: usize>(
     let stack = Stack(Rc::clone(network));
     Task::new(network, Engine::Turns, |desk| async move {
         let clock = Clock(Rc::clone(&stack.0));
-        let client = Client::<_, _, WINDOW, ARENA>::new(&stack, clock, config);
+        let mut memory = Memory::<1, WINDOW, ARENA>::new();
+        let client = Client::new(&stack, clock, &mut memory, config);
         desk.serve(client.expect("an address")).await;
     })
 }
@@ -74,7 +70,7 @@ impl TcpConnect for Stack {
         match &network.wire {
             Wire::Memory if !answers => Err(ErrorKind::ConnectionRefused),
             Wire::Memory => {
-                let end = End::Memory(Memory::open(&network));
+                let end = End::Memory(memory::Memory::open(&network));
                 Ok(Connection { network, end })
             }
             Wire::Loopback(stack) => {
@@ -94,7 +90,7 @@ struct Connection {
 }
 
 enum End {
-    Memory(Memory),
+    Memory(memory::Memory),
     Tcp(SocketHandle),
 }
 
@@ -196,65 +192,5 @@ impl Drop for Connection {
             (End::Tcp(handle), Wire::Loopback(stack)) => stack.borrow_mut().leave(*handle),
             (End::Tcp(_), Wire::Memory) => {}
         }
-    }
-}
-
-impl<S: TcpConnect, T: Timer, const WINDOW: usize, const ARENA: usize> task::Client
-    for Client<'_, S, T, WINDOW, ARENA>
-{
-    async fn get(&mut self, path: &str) -> Got {
-        let mut memory = vec![0; ROOM];
-        let value = Self::get(self, path, &mut memory).await?;
-        Ok(value.map(<[u8]>::to_vec))
-    }
-
-    async fn list(&mut self, path: &str) -> Result<Option<Vec<String>>, Error> {
-        let mut memory = vec![0; ROOM];
-        let listing = Self::list(self, path, &mut memory).await?;
-        Ok(listing.map(|listing| names(path, listing)))
-    }
-
-    async fn walk(
-        &mut self,
-        path: &str,
-        options: Options,
-        within: Option<&str>,
-    ) -> (Walked, Vec<Got>) {
-        let (mut leaves, mut missing, mut got) = (Vec::new(), Vec::new(), Vec::new());
-        let mut memory = vec![0; ROOM];
-        let mut walk = match Self::walk(self, path, options, &mut memory) {
-            Ok(walk) => walk,
-            Err(error) => return (Walked::new(leaves, missing, Err(error)), got),
-        };
-        let result = loop {
-            match walk.next().await {
-                Ok(None) => break Ok(walk.summary()),
-                Err(error) => break Err(error),
-                Ok(Some(Node::Leaf { path, value, .. })) => {
-                    leaves.push((path.to_owned(), value.to_vec()));
-                }
-                Ok(Some(Node::Missing(node))) => missing.push(Missed::from(&node)),
-                Ok(Some(Node::TooLong { path, .. })) => panic!("there is room for {path}"),
-            }
-            if let Some(path) = within {
-                let mut memory = vec![0; ROOM];
-                let value = walk.get(path, &mut memory).await;
-                got.push(value.map(|value| value.map(<[u8]>::to_vec)));
-            }
-        };
-        (Walked::new(leaves, missing, result), got)
-    }
-
-    async fn access_key(&mut self) -> Result<Option<String>, ReadError> {
-        let credentials = self.credentials::<4096>(&mut vec![0; ROOM]).await?;
-        Ok(credentials.map(|credentials| credentials.access_key_id().to_owned()))
-    }
-
-    async fn identity(&mut self) -> Result<Option<IdentityDocument>, ReadError> {
-        self.identity_document(&mut vec![0; ROOM]).await
-    }
-
-    fn counters(&self) -> Counters {
-        Self::counters(self)
     }
 }

@@ -30,7 +30,7 @@ impl Carrier {
         match Front::chosen() {
             Front::Memory => Self::Memory,
             Front::Smoltcp => Self::Smoltcp,
-            front @ (Front::Tokio | Front::Nal | Front::NalTcp) => {
+            front @ (Front::Tokio | Front::Nal | Front::NalTcp | Front::EmbassyNet) => {
                 panic!("{} has no sockets of the core's", front.name())
             }
         }

@@ -17,6 +17,7 @@ use imds_core::{Counters, Error};
 use tokio::runtime::Runtime;
 use tokio::time::Instant;
 
+use crate::over_embassy::Cable;
 use crate::{Network, Walked};
 
 /// What a get comes to.
@@ -113,10 +114,12 @@ async fn at_most<F: Future>(polls: usize, mut future: Pin<&mut F>) -> Option<F::
 
 /// What lets time pass.
 pub(crate) enum Engine {
-    /// Polls everything again and again, and moves the clock when nobody was woken.
+    /// This world's own.
     Turns,
     /// A runtime whose clock is paused, and when it began.
     Tokio(Runtime, Instant),
+    /// A machine at the end of a cable.
+    Cable(Box<Cable>),
 }
 
 /// More turns than any scenario takes.
@@ -150,72 +153,55 @@ impl Task {
 
     /// Asks, and lets time pass until there is an answer.
     pub(crate) fn ask(&mut self, ask: Ask) -> Answer {
-        let what = format!("{ask:?}");
-        *self.desk.ask.borrow_mut() = Some(ask);
         let Self {
             desk,
             future,
             network,
             engine,
         } = self;
+        network.doing(format!("{ask:?}"));
+        *desk.ask.borrow_mut() = Some(ask);
+        let mut turns = 0;
+        let answer = poll_fn(|cx| {
+            turns += 1;
+            assert!(turns < TURNS, "this does not end");
+            // It never ends.
+            let _ = future.as_mut().poll(cx);
+            desk.answer.take().map_or(Poll::Pending, Poll::Ready)
+        });
         match engine {
-            Engine::Turns => {
-                for _ in 0..TURNS {
-                    network.take_asked();
-                    let moved = poll(future) || network.settle();
-                    if let Some(answer) = desk.answer.take() {
-                        return answer;
-                    }
-                    if !moved {
-                        let next = [network.take_asked(), network.next_timeout()];
-                        let Some(at) = next.into_iter().flatten().min() else {
-                            panic!("nothing can end this: {what}");
-                        };
-                        network.now.set(at.max(network.now.get()));
-                    }
-                }
-                panic!("this does not end: {what}");
-            }
-            Engine::Tokio(runtime, began) => {
-                let mut turns = 0;
-                let answer = poll_fn(|cx| {
-                    turns += 1;
-                    assert!(turns < TURNS, "this does not end: {what}");
-                    let _ = future.as_mut().poll(cx);
-                    desk.answer.take().map_or(Poll::Pending, Poll::Ready)
-                });
-                let answer = runtime.block_on(async {
-                    let answer = tokio::time::timeout(PATIENCE, answer).await;
-                    network.now.set(began.elapsed());
-                    answer
-                });
-                answer.unwrap_or_else(|_| panic!("nothing can end this: {what}"))
-            }
+            Engine::Turns => take_turns(network, pin!(answer)),
+            Engine::Cable(cable) => cable.run(network, |machine| machine.run(answer)),
+            Engine::Tokio(runtime, began) => runtime.block_on(async {
+                let answer = tokio::time::timeout(PATIENCE, answer).await;
+                network.now.set(began.elapsed());
+                answer.expect("something that ends this")
+            }),
         }
     }
 
-    /// Lets happen what needs no time.
-    pub(crate) fn rest(&mut self) {
-        match &self.engine {
-            Engine::Turns => {
-                let rests = (0..TURNS).any(|_| !(poll(&mut self.future) || self.network.settle()));
-                assert!(rests, "a client without a task that never rests");
-            }
-            Engine::Tokio(runtime, _) => runtime.block_on(async {
-                // More often than there are connections to look at.
-                for _ in 0..100 {
-                    tokio::task::yield_now().await;
-                }
+    /// The server gives up its connections.
+    pub(crate) fn hang_up(&mut self) {
+        match &mut self.engine {
+            Engine::Turns => self.network.hang_up(),
+            Engine::Cable(cable) => cable.run(&self.network, |machine| {
+                machine.link.peer_mut().hang_up();
+                machine.pass(Duration::ZERO);
             }),
+            Engine::Tokio(runtime, _) => {
+                self.network.hang_up();
+                runtime.block_on(rest());
+            }
         }
     }
 
     /// Lets time pass with nothing happening.
     pub(crate) fn pass(&mut self, time: Duration) {
-        self.rest();
-        match &self.engine {
+        match &mut self.engine {
             Engine::Turns => self.network.pass(time),
+            Engine::Cable(cable) => cable.run(&self.network, |machine| machine.pass(time)),
             Engine::Tokio(runtime, began) => runtime.block_on(async {
+                rest().await;
                 tokio::time::advance(time).await;
                 self.network.now.set(began.elapsed());
             }),
@@ -223,16 +209,33 @@ impl Task {
     }
 }
 
-/// Polls once. True: somebody was woken.
-fn poll(future: &mut Pin<Box<dyn Future<Output = ()>>>) -> bool {
-    let flag = Arc::new(Flag::default());
-    let waker = Waker::from(Arc::clone(&flag));
-    // It never ends.
-    let _ = future.as_mut().poll(&mut Context::from_waker(&waker));
-    flag.0.load(Ordering::Relaxed)
+/// Lets the runtime's other tasks do what they can do: they look at kept connections.
+async fn rest() {
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
 }
 
-/// Notes that somebody was woken.
+/// Polls again and again, and moves the clock when nobody was woken and nothing moves.
+fn take_turns<F: Future>(network: &Network, mut future: Pin<&mut F>) -> F::Output {
+    let flag = Arc::new(Flag::default());
+    let waker = Waker::from(Arc::clone(&flag));
+    loop {
+        network.take_asked();
+        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return output;
+        }
+        let woken = flag.0.swap(false, Ordering::Relaxed);
+        if !woken && !network.settle() {
+            let next = [network.take_asked(), network.next_timeout()];
+            let next = next.into_iter().flatten().min();
+            let at = next.expect("something that ends this");
+            network.now.set(at.max(network.now.get()));
+        }
+    }
+}
+
+/// Somebody was woken.
 #[derive(Default)]
 struct Flag(AtomicBool);
 

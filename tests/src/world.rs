@@ -14,7 +14,7 @@ use crate::loopback::Loopback;
 use crate::network::Wire;
 use crate::task::{Answer, Ask, Task};
 use crate::walked::names;
-use crate::{Carrier, Front, Machine, Network, Walked, law, over_nal, over_tokio};
+use crate::{Carrier, Front, Machine, Network, Walked, law, over_embassy, over_nal, over_tokio};
 
 /// A client behind a front, a mock and the time they share.
 ///
@@ -72,6 +72,11 @@ impl<const LANES: usize, const WINDOW: usize, const ARENA: usize> World<LANES, W
                 let task = over_nal::task::<WINDOW, ARENA>(&network, config);
                 (Client::Task(task), network)
             }
+            Front::EmbassyNet => {
+                let network = memory(mock);
+                let task = over_embassy::task::<LANES, WINDOW, ARENA>(&network, config);
+                (Client::Task(task), network)
+            }
         };
         Self {
             client,
@@ -101,9 +106,9 @@ impl<const LANES: usize, const WINDOW: usize, const ARENA: usize> World<LANES, W
 
     /// The server closes every connection that it keeps.
     pub fn hang_up(&mut self) {
-        self.network.hang_up();
-        if let Client::Task(task) = &mut self.client {
-            task.rest();
+        match &mut self.client {
+            Client::Machine(machine) => machine.hang_up(),
+            Client::Task(task) => task.hang_up(),
         }
     }
 

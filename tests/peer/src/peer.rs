@@ -1,7 +1,7 @@
 //! The stack, and the order in which its parts are asked.
 
 use core::fmt;
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use core::time::Duration;
 use std::collections::VecDeque;
 
@@ -121,6 +121,19 @@ impl Peer {
     /// The server, to change: a tag is set, a fault begins.
     pub fn mock_mut(&mut self) -> &mut Mock {
         &mut self.mock
+    }
+
+    /// From now on the service is at these addresses, and at all others nobody listens. Connections that stand stay.
+    pub fn listen_at(&mut self, addresses: &[SocketAddr]) {
+        let endpoints = addresses.iter().map(|&address| address.into());
+        self.pool.listen_at(endpoints, &mut self.sockets);
+    }
+
+    /// The service closes every connection that it serves.
+    pub fn hang_up(&mut self) {
+        self.pool
+            .hang_up(self.now, &mut self.sockets, &mut self.mock);
+        self.run();
     }
 
     /// What happened so far.
