@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use imds_core::walk::Why;
 use imds_core::{Config, Error, Fault as Broken, Peer, Phase, Reason};
-use imds_mock::{Fault, Tree};
+use imds_mock::{Fault, Tree, TtlOverride};
 use imds_tests::{World, config};
 
 use crate::common::{
@@ -300,9 +300,10 @@ fn a_fresh_connection_that_dies_costs_an_attempt() {
 #[test]
 fn a_token_request_on_a_kept_connection_that_dies_costs_no_attempt() {
     let fault = Fault::token().skip(1).times(1).close_before_reply();
-    let mut world = World::<1>::new(ec2().fault(fault), attempts(1));
+    let mock = ec2().token_ttl_override(TtlOverride::Fixed(10));
+    let mut world = World::<1>::new(mock.fault(fault), attempts(1));
     world.get(ID).unwrap().unwrap();
-    world.pass(seconds(30_000));
+    world.pass(seconds(60));
     assert!(world.get(ID).unwrap().is_some());
     assert_eq!(world.puts(), 3);
 }

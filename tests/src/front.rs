@@ -1,5 +1,6 @@
 //! The clients that a scenario can be about, and what is different about them.
 
+use core::time::Duration;
 use std::sync::OnceLock;
 
 /// Names the front of a run.
@@ -81,6 +82,17 @@ impl Front {
             Self::Memory | Self::Smoltcp | Self::Nal | Self::NalTcp | Self::EmbassyNet => {
                 imds_core::CLIENT_TOKEN
             }
+        }
+    }
+
+    /// How much longer than it should something may take, each time that the client waits.
+    pub const fn slack(self) -> Duration {
+        match self {
+            Self::Memory | Self::Smoltcp | Self::Nal | Self::NalTcp => Duration::ZERO,
+            // Its timers count in milliseconds.
+            Self::Tokio => Duration::from_millis(1),
+            // Its sockets acknowledge after so long, and a server that resets waits for that.
+            Self::EmbassyNet => Duration::from_millis(10),
         }
     }
 }

@@ -278,11 +278,12 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
         core::mem::take(&mut self.changed)
     }
 
-    /// Is the exchange of this lane of use to an operation that someone waits for? A driver that
-    /// goes away leaves such a lane to another driver, and [abandons](Self::abandon) others.
+    /// Is the exchange of this lane, or the report that it offers, of use to an operation that
+    /// someone waits for? A driver that goes away leaves such a lane to another driver, and
+    /// [abandons](Self::abandon) others.
     pub fn is_wanted<B: Buffer>(&self, lane: &Lane<B>) -> bool {
         match lane.job {
-            Job::None => false,
+            Job::None => lane.node.as_ref().is_some_and(|n| self.op(n.op).is_some()),
             Job::Token(_) => self.ops.iter().any(|op| match op.kind {
                 Kind::Walk(walk) => op.is_live() && !self.walks[walk].paused,
                 Kind::Get | Kind::List => op.is_live(),
