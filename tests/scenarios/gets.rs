@@ -5,7 +5,7 @@ use imds_core::{Error, Misuse, Peer};
 use imds_mock::{Fault, Mock, Profile, Tokens};
 use imds_tests::{World, config};
 
-use crate::common::{ALL, AMI, ID, attempts, ec2, get_once, seconds};
+use crate::common::{ALL, AMI, ID, attempts, ec2, get_once, millis, seconds};
 
 #[test]
 fn a_value_comes_from_every_server_that_serves() {
@@ -181,4 +181,23 @@ fn a_kept_connection_that_the_server_closed_costs_no_attempt() {
         world.pass(seconds(60));
     }
     assert_eq!(world.mock().connections(), 4);
+}
+
+#[test]
+fn a_get_given_up_at_any_moment_harms_no_other() {
+    // Everything takes a while, so that there are moments.
+    let slow = Fault::any().delay(millis(5)).dribble();
+    for close in [false, true] {
+        let mock = || ec2().always_close(close).fault(slow.clone());
+        let ended = (0..10_000).find(|&after| {
+            let mut world = World::<1>::new(mock(), config());
+            let ended = world.drop_get(AMI, after);
+            assert!(world.get(ID).unwrap().is_some(), "after {after}");
+            // A token request that was broken off is made again.
+            assert!(world.puts() <= 2, "after {after}");
+            ended
+        });
+        // In the request for the token, and in the one for the value.
+        assert!(ended.is_some_and(|moments| moments > 2), "{ended:?}");
+    }
 }

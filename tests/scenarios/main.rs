@@ -5,6 +5,7 @@
 
 mod classify;
 mod common;
+mod documents;
 mod foreign;
 mod fronts;
 mod gets;

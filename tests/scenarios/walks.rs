@@ -6,8 +6,8 @@ use imds_mock::{Fault, Mock, Profile, Tokens, Tree};
 use imds_tests::{Walked, World, config};
 
 use crate::common::{
-    ALL, SMALL_READS, assert_whole, attempts, ec2, ec2_with, leaves, millis, names, seconds, small,
-    walk_small, with_v1,
+    ALL, AMI, SMALL_READS, assert_whole, attempts, ec2, ec2_with, leaves, millis, names, seconds,
+    small, walk_small, with_v1,
 };
 
 const SERVING: [Profile; 3] = [Profile::Ec2, Profile::Ec2Legacy, Profile::Mmds];
@@ -254,5 +254,23 @@ fn a_server_with_few_connections_gives_its_whole_tree() {
         let mut world = World::<8>::new(ec2().max_connections(limit), attempts(6));
         let walked = world.walk("/latest/", ALL);
         assert_whole(&world, &walked);
+    }
+}
+
+#[test]
+fn a_get_inside_the_loop_over_a_walk_completes() {
+    fn inside<const LANES: usize>(mock: Mock) {
+        let mut world = World::<LANES>::new(mock, config());
+        let (walked, got) = world.walk_with("/latest/", ALL, AMI);
+        assert_whole(&world, &walked);
+        let least = walked.leaves.len() / (1 + LANES);
+        assert!(got.len() >= least, "{} gets", got.len());
+        let value = world.mock().data().leaf(AMI);
+        assert!(got.into_iter().all(|got| got == Ok(value.clone())));
+        assert_eq!(world.puts(), 1);
+    }
+    for close in [false, true] {
+        inside::<1>(ec2().always_close(close));
+        inside::<4>(ec2().always_close(close));
     }
 }

@@ -206,7 +206,8 @@ impl<const LANES: usize, const WINDOW: usize, const ARENA: usize> Machine<LANES,
         Walked::new(leaves, missing, result)
     }
 
-    /// [`walk`](Self::walk), and a [`get`](Self::get) of `within` after every chunk and report.
+    /// [`walk`](Self::walk), and a [`get`](Self::get) of `within` whenever something came. No lane
+    /// begins a node meanwhile, but each may bring the one that it has.
     pub fn walk_with(
         &mut self,
         path: &str,
@@ -223,7 +224,9 @@ impl<const LANES: usize, const WINDOW: usize, const ARENA: usize> Machine<LANES,
                 return (self.walked(op, result), got);
             }
             if left == Some(0) {
+                self.client.pause(op);
                 got.push(self.get(within));
+                self.client.resume(op);
             } else {
                 assert!(self.step(), "a walk that nothing can end");
             }
