@@ -21,6 +21,16 @@ fn same<T: PartialEq + core::fmt::Debug>(what: &str, run: impl Fn(Front) -> T) {
 }
 
 #[test]
+fn the_whole_list_is_run_over_every_front() {
+    let run = include_str!("../run");
+    for front in Front::ALL {
+        // Without a name in the environment it is the first one.
+        let named = run.contains(&format!(" {}", front.name()));
+        assert!(named || front == Front::ALL[0], "{}", front.name());
+    }
+}
+
+#[test]
 fn a_walk_makes_the_same_requests_over_every_front() {
     same("a walk", |front| {
         let mut world = World::<1>::over(front, ec2(), config());

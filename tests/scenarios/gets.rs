@@ -186,7 +186,7 @@ fn a_kept_connection_that_the_server_closed_costs_no_attempt() {
 #[test]
 fn a_get_given_up_at_any_moment_harms_no_other() {
     // Everything takes a while, so that there are moments.
-    let slow = Fault::any().delay(millis(5)).dribble();
+    let slow = Fault::any().delay(millis(5));
     for close in [false, true] {
         let mock = || ec2().always_close(close).fault(slow.clone());
         let ended = (0..10_000).find(|&after| {

@@ -32,7 +32,7 @@ pub use self::network::Network;
 pub use self::random::Random;
 pub use self::sink::{Gathered, Missed};
 pub use self::socket::{Carrier, Socket};
-pub use self::walked::Walked;
+pub use self::walked::{Got, Walked};
 pub use self::world::World;
 
 /// Settings for a world: the mock is at the default address, and walks are not paced.

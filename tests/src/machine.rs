@@ -11,7 +11,7 @@ use imds_core::{Client, Config, Error, Event, Instant, Misuse, OpId, Reply, Want
 use imds_mock::Mock;
 
 use crate::socket::next_timeout;
-use crate::{Carrier, Gathered, Network, Socket, Walked, law};
+use crate::{Carrier, Gathered, Got, Network, Socket, Walked, law};
 
 /// A client, a mock and the time they share.
 pub struct Machine<const LANES: usize = 1, const WINDOW: usize = 4096, const ARENA: usize = 8192> {
@@ -155,19 +155,19 @@ impl<const LANES: usize, const WINDOW: usize, const ARENA: usize> Machine<LANES,
     }
 
     /// Reads one value.
-    pub fn get(&mut self, path: &str) -> Result<Option<Vec<u8>>, Error> {
+    pub fn get(&mut self, path: &str) -> Got {
         let op = self.client.get(self.now(), path).map_err(Error::Misuse)?;
         self.read(op)
     }
 
     /// Reads a listing.
-    pub fn list(&mut self, path: &str) -> Result<Option<Vec<u8>>, Error> {
+    pub fn list(&mut self, path: &str) -> Got {
         let op = self.client.list(self.now(), path).map_err(Error::Misuse)?;
         self.read(op)
     }
 
     /// Runs a get or a listing to its end.
-    pub fn read(&mut self, op: OpId) -> Result<Option<Vec<u8>>, Error> {
+    pub fn read(&mut self, op: OpId) -> Got {
         let reply = self.run(op)?;
         let value = self.gathered.take_value(op);
         match reply {
@@ -208,12 +208,7 @@ impl<const LANES: usize, const WINDOW: usize, const ARENA: usize> Machine<LANES,
 
     /// [`walk`](Self::walk), and a [`get`](Self::get) of `within` whenever something came. No lane
     /// begins a node meanwhile, but each may bring the one that it has.
-    pub fn walk_with(
-        &mut self,
-        path: &str,
-        options: Options,
-        within: &str,
-    ) -> (Walked, Vec<Result<Option<Vec<u8>>, Error>>) {
+    pub fn walk_with(&mut self, path: &str, options: Options, within: &str) -> (Walked, Vec<Got>) {
         let mut got = Vec::new();
         let op = self.start_walk(path, options).expect("room for a walk");
         loop {

@@ -2,7 +2,7 @@
 
 use core::cell::{Cell, RefCell, RefMut};
 use core::net::IpAddr;
-use core::task::Waker;
+use core::task::{Poll, Waker};
 use core::time::Duration;
 use std::rc::Rc;
 
@@ -48,6 +48,29 @@ pub(crate) enum Wire {
     Memory,
     /// TCP.
     Loopback(Box<RefCell<Loopback>>),
+}
+
+/// What a connect meets.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Door {
+    Open,
+    Refuses,
+    /// It never answers.
+    Silent,
+}
+
+/// How many bytes a call has moved; `None`: the connection is broken.
+pub(crate) const fn outcome(event: Event) -> Poll<Option<usize>> {
+    match event {
+        Event::Blocked => Poll::Pending,
+        Event::Received(n) | Event::Sent(n) => Poll::Ready(Some(n)),
+        Event::Eof => Poll::Ready(Some(0)),
+        Event::Connected
+        | Event::ConnectedSecond
+        | Event::Taken
+        | Event::Closed
+        | Event::Failed(_) => Poll::Ready(None),
+    }
 }
 
 impl Network {
@@ -106,13 +129,23 @@ impl Network {
     }
 
     /// What connecting to this address comes to.
-    pub(crate) fn dial(&self, address: IpAddr) -> Event {
+    pub(crate) fn dial(&self, address: IpAddr) -> Door {
         self.connects.set(self.connects.get() + 1);
-        match self.connect.get() {
-            Some(event) => event,
-            None if self.second.get() && address.is_ipv4() => Event::Failed(Fault::Refused),
-            None => Event::Connected,
+        self.door(address)
+    }
+
+    /// See [`connect`](Self::connect) and [`second`](Self::second).
+    pub(crate) fn door(&self, address: IpAddr) -> Door {
+        let Some(event) = self.connect.get() else {
+            let refuses = self.second.get() && address.is_ipv4();
+            return if refuses { Door::Refuses } else { Door::Open };
+        };
+        if event == Event::Blocked {
+            return Door::Silent;
         }
+        let refused = Event::Failed(Fault::Refused);
+        assert_eq!(event, refused, "only the core's sockets can do this");
+        Door::Refuses
     }
 
     /// Lets time pass. What is under way arrives before that, because it needs none.

@@ -8,7 +8,7 @@ use embassy_net::{ConfigV6, Ipv4Cidr, Ipv6Cidr, StaticConfigV4, StaticConfigV6};
 use imds_core::config::Target;
 use imds_core::model::{IdentityDocument, ReadError};
 use imds_core::walk::Options;
-use imds_core::{Config, Counters, Endpoint, Error, Event, Fault};
+use imds_core::{Config, Counters, Endpoint, Error};
 use imds_embassy::Node;
 use imds_embassy::nal::{Connection, TcpConnect, Timer};
 use imds_embassy::net::{Client, Resources, Sockets};
@@ -16,9 +16,10 @@ use imds_mock::{Mock, Profile};
 use imds_peer::embassy::Machine;
 use imds_peer::{Link, PREFIX, Peer, ROUTER, Wire};
 
-use crate::task::{self, Engine, Got, Task};
+use crate::network::Door;
+use crate::task::{self, Engine, Task};
 use crate::walked::names;
-use crate::{Missed, Network, Walked};
+use crate::{Got, Missed, Network, Walked};
 
 /// Room for the largest value.
 const ROOM: usize = 128 * 1024;
@@ -85,16 +86,13 @@ impl Cable {
     pub(crate) fn run<T>(&mut self, network: &Network, run: impl FnOnce(&mut Machine) -> T) -> T {
         let Self { machine, service } = self;
         assert_eq!(machine.now(), network.now.get(), "one such world at a time");
-        let answers = |address: &&SocketAddr| match network.connect.get() {
-            None => !network.second.get() || address.is_ipv6(),
-            Some(Event::Failed(Fault::Refused)) => false,
-            Some(Event::Blocked) => true,
-            Some(event) => panic!("a connect does not come to {event:?}"),
-        };
-        machine.cut = network.connect.get() == Some(Event::Blocked);
-        let service: Vec<_> = service.iter().filter(answers).copied().collect();
+        // Where nobody listens, the stack refuses.
+        let door = |address: &SocketAddr| network.door(address.ip());
+        let open = service.iter().filter(|address| door(address) == Door::Open);
+        let open: Vec<_> = open.copied().collect();
+        machine.cut = service.iter().any(|address| door(address) == Door::Silent);
         let peer = machine.link.peer_mut();
-        peer.listen_at(&service);
+        peer.listen_at(&open);
         core::mem::swap(peer.mock_mut(), &mut network.mock.borrow_mut());
         let output = run(machine);
         let mock = machine.link.peer_mut().mock_mut();

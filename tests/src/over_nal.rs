@@ -9,14 +9,13 @@ use std::rc::Rc;
 use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
 use embedded_nal_async::TcpConnect;
 use imds_core::{Config, Event, Fault, Instant};
-use imds_embassy::Memory;
 use imds_embassy::nal::{Client, Timer};
 use smoltcp::iface::SocketHandle;
 use smoltcp::socket::tcp::{RecvError, Socket, State};
 
 use crate::Network;
-use crate::memory;
-use crate::network::Wire;
+use crate::memory::Memory;
+use crate::network::{Door, Wire, outcome};
 use crate::task::{Engine, Task};
 
 /// The client over a stack of the network.
@@ -27,7 +26,7 @@ pub(crate) fn task<const WINDOW: usize, const ARENA: usize>(
     let stack = Stack(Rc::clone(network));
     Task::new(network, Engine::Turns, |desk| async move {
         let clock = Clock(Rc::clone(&stack.0));
-        let mut memory = Memory::<1, WINDOW, ARENA>::new();
+        let mut memory = imds_embassy::Memory::<1, WINDOW, ARENA>::new();
         let client = Client::new(&stack, clock, &mut memory, config);
         desk.serve(client.expect("an address")).await;
     })
@@ -59,27 +58,20 @@ impl TcpConnect for Stack {
     type Error = ErrorKind;
     type Connection<'a> = Connection;
 
-    async fn connect<'a>(&'a self, remote: SocketAddr) -> Result<Connection, ErrorKind> {
+    async fn connect(&self, remote: SocketAddr) -> Result<Connection, ErrorKind> {
         let network = Rc::clone(&self.0);
-        let answers = match network.dial(remote.ip()) {
-            Event::Connected => true,
-            Event::Failed(Fault::Refused) => false,
-            Event::Blocked => pending().await,
-            event => panic!("a connect does not come to {event:?}"),
-        };
-        match &network.wire {
-            Wire::Memory if !answers => Err(ErrorKind::ConnectionRefused),
-            Wire::Memory => {
-                let end = End::Memory(memory::Memory::open(&network));
-                Ok(Connection { network, end })
-            }
-            Wire::Loopback(stack) => {
-                let end = End::Tcp(stack.borrow_mut().open(remote, answers));
-                let connection = Connection { network, end };
-                poll_fn(|_| connection.established()).await?;
-                Ok(connection)
-            }
+        let door = network.dial(remote.ip());
+        if door == Door::Silent {
+            pending::<()>().await;
         }
+        let end = match &network.wire {
+            Wire::Memory if door == Door::Refuses => return Err(ErrorKind::ConnectionRefused),
+            Wire::Memory => End::Memory(Memory::open(&network)),
+            Wire::Loopback(stack) => End::Tcp(stack.borrow_mut().open(remote, door == Door::Open)),
+        };
+        let connection = Connection { network, end };
+        poll_fn(|_| connection.established()).await?;
+        Ok(connection)
     }
 }
 
@@ -90,7 +82,7 @@ struct Connection {
 }
 
 enum End {
-    Memory(memory::Memory),
+    Memory(Memory),
     Tcp(SocketHandle),
 }
 
@@ -147,13 +139,8 @@ impl Connection {
 }
 
 /// What a call comes to.
-fn outcome(event: Event) -> Poll<Result<usize, ErrorKind>> {
-    match event {
-        Event::Blocked => Poll::Pending,
-        Event::Received(n) | Event::Sent(n) => Poll::Ready(Ok(n)),
-        Event::Eof => Poll::Ready(Ok(0)),
-        _ => Poll::Ready(Err(ErrorKind::ConnectionReset)),
-    }
+fn result(event: Event) -> Poll<Result<usize, ErrorKind>> {
+    outcome(event).map(|n| n.ok_or(ErrorKind::ConnectionReset))
 }
 
 impl ErrorType for Connection {
@@ -163,14 +150,14 @@ impl ErrorType for Connection {
 impl Read for Connection {
     async fn read(&mut self, buf: &mut [u8]) -> Result<usize, ErrorKind> {
         let n = buf.len().min(self.network.piece.get());
-        poll_fn(|_| outcome(self.receive(&mut buf[..n]))).await
+        poll_fn(|_| result(self.receive(&mut buf[..n]))).await
     }
 }
 
 impl Write for Connection {
     async fn write(&mut self, buf: &[u8]) -> Result<usize, ErrorKind> {
         let n = buf.len().min(self.network.piece.get());
-        poll_fn(|_| outcome(self.send(&buf[..n]))).await
+        poll_fn(|_| result(self.send(&buf[..n]))).await
     }
 
     /// As embassy-net's: everything was acknowledged, or there is nobody to do so.

@@ -9,14 +9,15 @@ use std::rc::{Rc, Weak};
 
 use imds_core::model::{IdentityDocument, ReadError};
 use imds_core::walk::Options;
-use imds_core::{Config, Counters, Endpoint, Error, Event, Fault};
+use imds_core::{Config, Counters, Error};
 use imds_tokio::{Client, Node};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
 use crate::memory::Memory;
-use crate::task::{self, Engine, Got, Task};
-use crate::{Missed, Network, Walked};
+use crate::network::{Door, outcome};
+use crate::task::{self, Engine, Task};
+use crate::{Got, Missed, Network, Walked};
 
 /// The client with so many lanes.
 pub(crate) fn task(network: &Rc<Network>, lanes: usize, config: Config) -> Task {
@@ -31,11 +32,11 @@ pub(crate) fn task(network: &Rc<Network>, lanes: usize, config: Config) -> Task 
         .config(config)
         .lanes(lanes.try_into().expect("not so many lanes"))
         .connector(move |endpoint| async move {
-            let connection = here.connect(&endpoint);
-            match connection {
-                Ok(stream) => Ok(stream),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => pending().await,
-                Err(error) => Err(error),
+            let door = here.network().dial(endpoint.ip().expect("an address"));
+            match door {
+                Door::Open => Ok(Stream::open(here)),
+                Door::Refuses => Err(io::ErrorKind::ConnectionRefused.into()),
+                Door::Silent => pending().await,
             }
         })
         .build();
@@ -76,24 +77,6 @@ impl Here {
         network.now.set(self.began.elapsed());
         network
     }
-
-    /// `WouldBlock`: there will never be an answer.
-    fn connect(self, endpoint: &Endpoint) -> io::Result<Stream> {
-        let network = self.network();
-        match network.dial(endpoint.ip().expect("an address")) {
-            Event::Connected => Ok(Stream {
-                memory: Memory::open(&network),
-                here: self,
-                sleep: None,
-            }),
-            event => Err(match event {
-                Event::Failed(Fault::Refused) => io::ErrorKind::ConnectionRefused,
-                Event::Blocked => io::ErrorKind::WouldBlock,
-                _ => panic!("a connect does not come to {event:?}"),
-            }
-            .into()),
-        }
-    }
 }
 
 /// The client's end of a connection.
@@ -102,6 +85,16 @@ struct Stream {
     memory: Memory,
     /// Until the server does something.
     sleep: Option<Pin<Box<Sleep>>>,
+}
+
+impl Stream {
+    fn open(here: Here) -> Self {
+        Self {
+            memory: Memory::open(&here.network()),
+            here,
+            sleep: None,
+        }
+    }
 }
 
 impl AsyncRead for Stream {
@@ -119,21 +112,16 @@ impl AsyncRead for Stream {
             let network = here.network();
             let window = buf.initialize_unfilled();
             let n = window.len().min(network.piece.get());
-            match memory.receive(&network, &mut window[..n]) {
-                Event::Received(n) => buf.advance(n),
-                Event::Eof => {}
-                Event::Blocked => {
-                    network.wake_at_hang_up(cx.waker());
-                    let Some(at) = memory.next_timeout() else {
-                        return Poll::Pending;
-                    };
-                    let sleep = sleep.insert(Box::pin(tokio::time::sleep_until(here.began + at)));
-                    ready!(sleep.as_mut().poll(cx));
-                    continue;
-                }
-                _ => return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
+            if let Poll::Ready(n) = outcome(memory.receive(&network, &mut window[..n])) {
+                buf.advance(n.ok_or(io::ErrorKind::ConnectionReset)?);
+                return Poll::Ready(Ok(()));
             }
-            return Poll::Ready(Ok(()));
+            network.wake_at_hang_up(cx.waker());
+            let Some(at) = memory.next_timeout() else {
+                return Poll::Pending;
+            };
+            let sleep = sleep.insert(Box::pin(tokio::time::sleep_until(here.began + at)));
+            ready!(sleep.as_mut().poll(cx));
         }
     }
 }
@@ -146,10 +134,8 @@ impl AsyncWrite for Stream {
     ) -> Poll<io::Result<usize>> {
         let network = self.here.network();
         let n = bytes.len().min(network.piece.get());
-        Poll::Ready(match self.memory.send(&network, &bytes[..n]) {
-            Event::Sent(n) => Ok(n),
-            _ => Err(io::ErrorKind::ConnectionReset.into()),
-        })
+        let sent = outcome(self.memory.send(&network, &bytes[..n]));
+        sent.map(|n| n.ok_or_else(|| io::ErrorKind::ConnectionReset.into()))
     }
 
     fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -1,7 +1,8 @@
 //! Clients that live in a future, because they borrow what they stand on. They are asked from
 //! outside, one thing after the other, and time passes only while they wait.
 
-use core::cell::RefCell;
+use core::cell::Cell;
+use core::fmt;
 use core::future::{Future, poll_fn};
 use core::pin::{Pin, pin};
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -18,10 +19,7 @@ use tokio::runtime::Runtime;
 use tokio::time::Instant;
 
 use crate::over_embassy::Cable;
-use crate::{Network, Walked};
-
-/// What a get comes to.
-pub(crate) type Got = Result<Option<Vec<u8>>, Error>;
+use crate::{Got, Network, Walked};
 
 /// The calls that every client has.
 pub(crate) trait Client {
@@ -41,60 +39,57 @@ pub(crate) trait Client {
     fn counters(&self) -> Counters;
 }
 
-/// What a client is asked.
+/// What a client is asked, and where it puts the answer.
 #[derive(Debug)]
 pub(crate) enum Ask {
-    Get(String),
-    List(String),
-    Walk(String, Options, Option<String>),
-    AccessKey,
-    Identity,
-    Counters,
-    /// A get whose future is dropped when it has been polled so often.
-    Drop(String, usize),
+    Get(String, Slip<Got>),
+    List(String, Slip<Result<Option<Vec<String>>, Error>>),
+    Walk(String, Options, Option<String>, Slip<(Walked, Vec<Got>)>),
+    AccessKey(Slip<Result<Option<String>, ReadError>>),
+    Identity(Slip<Result<Option<IdentityDocument>, ReadError>>),
+    Counters(Slip<Counters>),
+    /// A get whose future is dropped when it has been polled so often. Had it ended before?
+    Drop(String, usize, Slip<bool>),
 }
 
-/// What it says.
-#[derive(Debug)]
-pub(crate) enum Answer {
-    Value(Got),
-    Names(Result<Option<Vec<String>>, Error>),
-    Walked(Walked, Vec<Got>),
-    AccessKey(Result<Option<String>, ReadError>),
-    Identity(Box<Result<Option<IdentityDocument>, ReadError>>),
-    Counters(Counters),
-    /// It had ended before.
-    Dropped(bool),
+/// Room for an answer.
+pub(crate) struct Slip<T>(Rc<Cell<Option<T>>>);
+
+impl<T> fmt::Debug for Slip<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("..")
+    }
 }
 
-/// Where a client is asked and answers.
+impl<T> Slip<T> {
+    fn fill(&self, answer: T) {
+        self.0.set(Some(answer));
+    }
+}
+
+/// Where a client is asked.
 #[derive(Default)]
-pub(crate) struct Desk {
-    ask: RefCell<Option<Ask>>,
-    answer: RefCell<Option<Answer>>,
-}
+pub(crate) struct Desk(Cell<Option<Ask>>);
 
 impl Desk {
     /// Has this client answer, for ever.
     pub(crate) async fn serve(&self, mut client: impl Client) {
         loop {
-            let next = || self.ask.take().map_or(Poll::Pending, Poll::Ready);
-            let answer = match poll_fn(|_| next()).await {
-                Ask::Get(path) => Answer::Value(client.get(&path).await),
-                Ask::List(path) => Answer::Names(client.list(&path).await),
-                Ask::Walk(path, options, within) => {
-                    let (walked, got) = client.walk(&path, options, within.as_deref()).await;
-                    Answer::Walked(walked, got)
+            let next = || self.0.take().map_or(Poll::Pending, Poll::Ready);
+            match poll_fn(|_| next()).await {
+                Ask::Get(path, slip) => slip.fill(client.get(&path).await),
+                Ask::List(path, slip) => slip.fill(client.list(&path).await),
+                Ask::Walk(path, options, within, slip) => {
+                    slip.fill(client.walk(&path, options, within.as_deref()).await);
                 }
-                Ask::AccessKey => Answer::AccessKey(client.access_key().await),
-                Ask::Identity => Answer::Identity(Box::new(client.identity().await)),
-                Ask::Counters => Answer::Counters(client.counters()),
-                Ask::Drop(path, polls) => {
+                Ask::AccessKey(slip) => slip.fill(client.access_key().await),
+                Ask::Identity(slip) => slip.fill(client.identity().await),
+                Ask::Counters(slip) => slip.fill(client.counters()),
+                Ask::Drop(path, polls, slip) => {
                     let get = pin!(client.get(&path));
-                    Answer::Dropped(at_most(polls, get).await.is_some())
+                    slip.fill(at_most(polls, get).await.is_some());
                 }
-            };
-            *self.answer.borrow_mut() = Some(answer);
+            }
         }
     }
 }
@@ -152,22 +147,24 @@ impl Task {
     }
 
     /// Asks, and lets time pass until there is an answer.
-    pub(crate) fn ask(&mut self, ask: Ask) -> Answer {
+    pub(crate) fn ask<T>(&mut self, ask: impl FnOnce(Slip<T>) -> Ask) -> T {
         let Self {
             desk,
             future,
             network,
             engine,
         } = self;
+        let slip = Rc::new(Cell::new(None));
+        let ask = ask(Slip(Rc::clone(&slip)));
         network.doing(format!("{ask:?}"));
-        *desk.ask.borrow_mut() = Some(ask);
+        desk.0.set(Some(ask));
         let mut turns = 0;
         let answer = poll_fn(|cx| {
             turns += 1;
             assert!(turns < TURNS, "this does not end");
             // It never ends.
             let _ = future.as_mut().poll(cx);
-            desk.answer.take().map_or(Poll::Pending, Poll::Ready)
+            slip.take().map_or(Poll::Pending, Poll::Ready)
         });
         match engine {
             Engine::Turns => take_turns(network, pin!(answer)),

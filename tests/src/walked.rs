@@ -5,6 +5,9 @@ use imds_core::{Cause, Error};
 
 use crate::Missed;
 
+/// What a get comes to.
+pub type Got = Result<Option<Vec<u8>>, Error>;
+
 /// What a walk brought.
 #[derive(Debug)]
 pub struct Walked {

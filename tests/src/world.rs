@@ -12,9 +12,11 @@ use imds_os::documents;
 
 use crate::loopback::Loopback;
 use crate::network::Wire;
-use crate::task::{Answer, Ask, Task};
+use crate::task::{Ask, Task};
 use crate::walked::names;
-use crate::{Carrier, Front, Machine, Network, Walked, law, over_embassy, over_nal, over_tokio};
+use crate::{
+    Carrier, Front, Got, Machine, Network, Walked, law, over_embassy, over_nal, over_tokio,
+};
 
 /// A client behind a front, a mock and the time they share.
 ///
@@ -113,13 +115,10 @@ impl<const LANES: usize, const WINDOW: usize, const ARENA: usize> World<LANES, W
     }
 
     /// Reads one value.
-    pub fn get(&mut self, path: &str) -> Result<Option<Vec<u8>>, Error> {
+    pub fn get(&mut self, path: &str) -> Got {
         match &mut self.client {
             Client::Machine(machine) => machine.get(path),
-            Client::Task(task) => match task.ask(Ask::Get(path.to_owned())) {
-                Answer::Value(value) => value,
-                answer => unasked(&answer),
-            },
+            Client::Task(task) => task.ask(|slip| Ask::Get(path.to_owned(), slip)),
         }
     }
 
@@ -130,10 +129,7 @@ impl<const LANES: usize, const WINDOW: usize, const ARENA: usize> World<LANES, W
                 let listing = machine.list(path)?;
                 Ok(listing.map(|listing| names(path, &listing)))
             }
-            Client::Task(task) => match task.ask(Ask::List(path.to_owned())) {
-                Answer::Names(names) => names,
-                answer => unasked(&answer),
-            },
+            Client::Task(task) => task.ask(|slip| Ask::List(path.to_owned(), slip)),
         }
     }
 
@@ -141,22 +137,20 @@ impl<const LANES: usize, const WINDOW: usize, const ARENA: usize> World<LANES, W
     pub fn walk(&mut self, path: &str, options: Options) -> Walked {
         match &mut self.client {
             Client::Machine(machine) => machine.walk(path, options),
-            Client::Task(task) => walked(task.ask(Ask::Walk(path.to_owned(), options, None))).0,
+            Client::Task(task) => {
+                let ask = |slip| Ask::Walk(path.to_owned(), options, None, slip);
+                task.ask(ask).0
+            }
         }
     }
 
     /// Walks to the end and, whenever something came, gets `within`: also what came of that.
-    pub fn walk_with(
-        &mut self,
-        path: &str,
-        options: Options,
-        within: &str,
-    ) -> (Walked, Vec<Result<Option<Vec<u8>>, Error>>) {
+    pub fn walk_with(&mut self, path: &str, options: Options, within: &str) -> (Walked, Vec<Got>) {
         match &mut self.client {
             Client::Machine(machine) => machine.walk_with(path, options, within),
             Client::Task(task) => {
-                let ask = Ask::Walk(path.to_owned(), options, Some(within.to_owned()));
-                walked(task.ask(ask))
+                let within = Some(within.to_owned());
+                task.ask(|slip| Ask::Walk(path.to_owned(), options, within, slip))
             }
         }
     }
@@ -166,10 +160,7 @@ impl<const LANES: usize, const WINDOW: usize, const ARENA: usize> World<LANES, W
     pub fn drop_get(&mut self, path: &str, after: usize) -> bool {
         match &mut self.client {
             Client::Machine(machine) => machine.drop_get(path, after),
-            Client::Task(task) => match task.ask(Ask::Drop(path.to_owned(), after)) {
-                Answer::Dropped(ended) => ended,
-                answer => unasked(&answer),
-            },
+            Client::Task(task) => task.ask(|slip| Ask::Drop(path.to_owned(), after, slip)),
         }
     }
 
@@ -184,10 +175,7 @@ impl<const LANES: usize, const WINDOW: usize, const ARENA: usize> World<LANES, W
                 let document = machine.get(&path)?.map(documents::credentials);
                 Ok(document.transpose()?.map(|c| c.access_key_id().to_owned()))
             }
-            Client::Task(task) => match task.ask(Ask::AccessKey) {
-                Answer::AccessKey(key) => key,
-                answer => unasked(&answer),
-            },
+            Client::Task(task) => task.ask(Ask::AccessKey),
         }
     }
 
@@ -200,10 +188,7 @@ impl<const LANES: usize, const WINDOW: usize, const ARENA: usize> World<LANES, W
                     .map(|body| documents::identity(&body))
                     .transpose()?)
             }
-            Client::Task(task) => match task.ask(Ask::Identity) {
-                Answer::Identity(document) => *document,
-                answer => unasked(&answer),
-            },
+            Client::Task(task) => task.ask(Ask::Identity),
         }
     }
 
@@ -211,23 +196,9 @@ impl<const LANES: usize, const WINDOW: usize, const ARENA: usize> World<LANES, W
     pub fn counters(&mut self) -> Counters {
         match &mut self.client {
             Client::Machine(machine) => machine.client.session().counters(),
-            Client::Task(task) => match task.ask(Ask::Counters) {
-                Answer::Counters(counters) => counters,
-                answer => unasked(&answer),
-            },
+            Client::Task(task) => task.ask(Ask::Counters),
         }
     }
-}
-
-fn walked(answer: Answer) -> (Walked, Vec<Result<Option<Vec<u8>>, Error>>) {
-    match answer {
-        Answer::Walked(walked, got) => (walked, got),
-        answer => unasked(&answer),
-    }
-}
-
-fn unasked(answer: &Answer) -> ! {
-    panic!("not what was asked: {answer:?}")
 }
 
 /// The requests, and what they met.
