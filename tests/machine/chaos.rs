@@ -9,17 +9,7 @@ use imds_core::{Config, Error, OpId, Reply};
 use imds_mock::{Fault, Mock, Profile, Tokens, Tree};
 use imds_tests::{Bare, Machine, Random};
 
-use crate::common::{ALL, attempts, leaves, names};
-
-/// Runs a world for each seed; says which seed failed.
-fn each_seed(first: u64, count: u64, run: fn(u64)) {
-    let first = std::env::var("IMDS_SEED").map_or(first, |seed| seed.parse().expect("a number"));
-    let count = std::env::var("IMDS_SEEDS").map_or(count, |n| n.parse().expect("a number"));
-    for seed in first..first + count {
-        let failed = std::panic::catch_unwind(|| run(seed)).is_err();
-        assert!(!failed, "the world of seed {seed} failed: IMDS_SEED={seed}");
-    }
-}
+use crate::common::{ALL, attempts, each_seed, leaves, names};
 
 fn tree(random: &mut Random) -> Tree {
     let mut tree = Tree::new().with("meta-data/ami-id", "ami-1");

@@ -6,7 +6,8 @@ use imds_mock::{Fault, Mock, Profile, Tree};
 use imds_tests::{Machine, Random, Walked, config};
 
 use crate::common::{
-    ALL, SMALL_READS, assert_whole, ec2, ec2_with, leaves, names, small, start_walk,
+    ALL, SMALL_READS, assert_whole, each_seed, ec2, ec2_with, generous, leaves, names, small,
+    start_walk, troubled,
 };
 
 #[test]
@@ -225,57 +226,10 @@ fn a_listing_that_changes_while_it_is_read_again_gives_what_it_can() {
     }
 }
 
-/// One random world; says its seed if it fails.
+/// One random world.
 fn random_run(seed: u64) {
     let mut random = Random::new(seed);
-    let profile = random.pick(&[
-        Profile::Ec2,
-        Profile::Ec2,
-        Profile::Ec2Legacy,
-        Profile::Mmds,
-    ]);
-    let mut tree = Tree::new();
-    for n in 0..random.below(40) {
-        let depth = random.below(5);
-        let dirs: String = (0..depth)
-            .map(|_| format!("d{}/", random.below(3)))
-            .collect();
-        let size = random.pick(&[0, 1, 20, 500, 3000, 9000]);
-        let value: Vec<u8> = (0..size)
-            .map(|_| b'a' + random.next().to_le_bytes()[0] % 26)
-            .collect();
-        tree.insert(&format!("meta-data/{dirs}leaf{n}"), value);
-    }
-    tree.insert("meta-data/ami-id", "ami-1");
-    let mut mock = Mock::new(profile).tree(tree).seed(seed);
-    if random.one_in(3) {
-        mock = mock.always_close(true);
-    }
-    for _ in 0..random.below(6) {
-        let fault = match random.below(5) {
-            0 => Fault::token(),
-            1 => Fault::on("GET", "/latest/meta-data/"),
-            _ => Fault::method("GET").skip(random.below_u32(40)),
-        };
-        // Each strikes once, and no request three times in a row but by the rarest chance.
-        let fault = fault.times(1);
-        let at = random.below(600);
-        mock.push_fault(match random.below(12) {
-            0 => fault.status(503),
-            1 => fault.status(429).header("Retry-After", "1"),
-            2 => fault.reset_before_reply(),
-            3 => fault.close_before_reply(),
-            4 => fault.reset_after(at),
-            5 => fault.close_after(at),
-            6 => fault.stall_after(at + 1),
-            // There are no chunks in HTTP/1.0.
-            7 if profile != Profile::Ec2Legacy => fault.chunks_of(at + 1),
-            8 => fault.until_close(),
-            9 => fault.dribble(),
-            10 => fault.delay(core::time::Duration::from_millis(900)),
-            _ => fault.status(500),
-        });
-    }
+    let mock = troubled(seed, &mut random);
     let piece = random.pick(&[1, 2, 3, 7, 50, 536, 1460, usize::MAX]);
     let looks = random.one_in(2);
     let turns = random.one_in(2);
@@ -307,14 +261,6 @@ fn random_run(seed: u64) {
     }
 }
 
-/// As many attempts as there can be faults for one request, so that every walk comes through.
-fn generous(seed: u64) -> imds_core::Config {
-    imds_core::Config {
-        seed,
-        ..crate::common::attempts(8)
-    }
-}
-
 fn run_it<const L: usize, const W: usize, const A: usize>(
     mut world: Machine<L, W, A>,
     piece: usize,
@@ -337,10 +283,5 @@ fn run_it<const L: usize, const W: usize, const A: usize>(
 
 #[test]
 fn random_worlds_give_their_whole_trees() {
-    // Another start is other worlds: IMDS_SEED=1000.
-    let start = std::env::var("IMDS_SEED").map_or(0, |seed| seed.parse().expect("a number"));
-    for seed in start..start + 60 {
-        let failed = std::panic::catch_unwind(|| random_run(seed)).is_err();
-        assert!(!failed, "the world of seed {seed} failed: IMDS_SEED={seed}");
-    }
+    each_seed(0, 60, random_run);
 }

@@ -3,11 +3,11 @@
 use imds_core::walk::Why;
 use imds_core::{Error, Event, Fault as Broken, Peer, Phase, Reason};
 use imds_mock::{Fault, Mock, Profile, Tokens, Tree};
-use imds_tests::{Walked, World, config};
+use imds_tests::{Random, Walked, World, config};
 
 use crate::common::{
-    ALL, AMI, SMALL_READS, assert_whole, attempts, ec2, ec2_with, leaves, millis, names, seconds,
-    small, walk_small, with_v1,
+    ALL, AMI, SMALL_READS, assert_whole, attempts, each_seed, ec2, ec2_with, generous, leaves,
+    millis, names, seconds, small, troubled, walk_small, with_v1,
 };
 
 const SERVING: [Profile; 3] = [Profile::Ec2, Profile::Ec2Legacy, Profile::Mmds];
@@ -273,4 +273,25 @@ fn a_get_inside_the_loop_over_a_walk_completes() {
         inside::<1>(ec2().always_close(close));
         inside::<4>(ec2().always_close(close));
     }
+}
+
+#[test]
+fn random_worlds_with_troubles_that_pass_give_their_whole_trees() {
+    fn whole<const L: usize, const W: usize, const A: usize>(seed: u64, mock: Mock) {
+        let mut world = World::<L, W, A>::new(mock, generous(seed));
+        let walked = world.walk("/latest/", ALL);
+        assert_eq!(walked.missing, []);
+        assert!(walked.result.is_ok(), "{:?}", walked.result);
+        assert_eq!(walked.sorted(), leaves(&world.mock(), "/latest/"));
+    }
+    each_seed(0, 40, |seed| {
+        let mut random = Random::new(seed);
+        let mock = troubled(seed, &mut random);
+        match random.below(4) {
+            0 => whole::<1, 700, 600>(seed, mock),
+            1 => whole::<2, 1024, 8192>(seed, mock),
+            2 => whole::<4, 4096, 500>(seed, mock),
+            _ => whole::<8, 2048, 2000>(seed, mock),
+        }
+    });
 }

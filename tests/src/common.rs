@@ -4,9 +4,9 @@ use core::time::Duration;
 
 use imds_core::Config;
 use imds_core::walk::{Include, Options};
-use imds_mock::{Mock, Profile, Tree};
+use imds_mock::{Fault, Mock, Profile, Tree};
 
-use crate::{Network, Walked, config};
+use crate::{Network, Random, Walked, config};
 
 /// A value.
 pub const ID: &str = "/latest/meta-data/instance-id";
@@ -93,5 +93,79 @@ pub fn assert_whole(network: &Network, walked: &Walked) {
     assert_eq!(names(&walked.sorted()), names(&expected));
     if network.now.get() < seconds(1) {
         assert_eq!(walked.sorted(), expected);
+    }
+}
+
+/// A server with a random tree, and troubles that pass.
+pub fn troubled(seed: u64, random: &mut Random) -> Mock {
+    let profile = random.pick(&[
+        Profile::Ec2,
+        Profile::Ec2,
+        Profile::Ec2Legacy,
+        Profile::Mmds,
+    ]);
+    let mut tree = Tree::new();
+    for n in 0..random.below(40) {
+        let depth = random.below(5);
+        let dirs: String = (0..depth)
+            .map(|_| format!("d{}/", random.below(3)))
+            .collect();
+        let size = random.pick(&[0, 1, 20, 500, 3000, 9000]);
+        let value: Vec<u8> = (0..size)
+            .map(|_| b'a' + random.next().to_le_bytes()[0] % 26)
+            .collect();
+        tree.insert(&format!("meta-data/{dirs}leaf{n}"), value);
+    }
+    tree.insert("meta-data/ami-id", "ami-1");
+    let mut mock = Mock::new(profile).tree(tree).seed(seed);
+    if random.one_in(3) {
+        mock = mock.always_close(true);
+    }
+    for _ in 0..random.below(6) {
+        let fault = match random.below(5) {
+            0 => Fault::token(),
+            1 => Fault::on("GET", "/latest/meta-data/"),
+            _ => Fault::method("GET").skip(random.below_u32(40)),
+        };
+        // Each strikes once, and no request three times in a row but by the rarest chance.
+        let fault = fault.times(1);
+        let at = random.below(600);
+        mock.push_fault(match random.below(12) {
+            0 => fault.status(503),
+            1 => fault.status(429).header("Retry-After", "1"),
+            2 => fault.reset_before_reply(),
+            3 => fault.close_before_reply(),
+            4 => fault.reset_after(at),
+            5 => fault.close_after(at),
+            6 => fault.stall_after(at + 1),
+            // There are no chunks in HTTP/1.0.
+            7 if profile != Profile::Ec2Legacy => fault.chunks_of(at + 1),
+            8 => fault.until_close(),
+            9 => fault.dribble(),
+            10 => fault.delay(millis(900)),
+            _ => fault.status(500),
+        });
+    }
+    mock
+}
+
+/// As many attempts as there can be faults for one request, so that every walk comes through.
+pub fn generous(seed: u64) -> Config {
+    Config {
+        seed,
+        ..attempts(8)
+    }
+}
+
+/// Runs a world for each of `count` seeds from `first`, or as `IMDS_SEED` and `IMDS_SEEDS` say.
+///
+/// # Panics
+/// If one fails: says which.
+pub fn each_seed(first: u64, count: u64, run: fn(u64)) {
+    let first = std::env::var("IMDS_SEED").map_or(first, |seed| seed.parse().expect("a number"));
+    let count = std::env::var("IMDS_SEEDS").map_or(count, |n| n.parse().expect("a number"));
+    for seed in first..first + count {
+        let failed = std::panic::catch_unwind(|| run(seed)).is_err();
+        assert!(!failed, "the world of seed {seed} failed: IMDS_SEED={seed}");
     }
 }
