@@ -29,8 +29,8 @@
 //!   and it is the core that knows when.
 //! - `embedded_nal_async::TcpConnect` is that and no more: a shared reference gives connections,
 //!   which are `Read + Write` and closed by dropping them. Because the reference is shared, a
-//!   connection can be kept from one call to the next. embassy-net's `TcpClient` has it, modems and
-//!   `std` have it.
+//!   connection can be kept from one call to the next. embassy-net's `TcpClient` has it, and modems
+//!   have it; `examples/std.rs` is one over the sockets of an operating system.
 //! - `embedded_nal` without `async` has non-blocking sockets but nothing to wait on;
 //!   `edge-nal` is nearer to sockets, and few stacks have it.
 //! - `ReadReady` and `WriteReady` are optional and mostly absent: nothing here asks for them. So a
