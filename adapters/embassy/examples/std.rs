@@ -80,6 +80,10 @@ fn ready<T>(result: io::Result<T>) -> Poll<Result<T, ErrorKind>> {
 
 /// What the client can make use of.
 fn kind(error: io::Error) -> ErrorKind {
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "there are more, and will be"
+    )]
     match error.kind() {
         io::ErrorKind::ConnectionRefused => ErrorKind::ConnectionRefused,
         io::ErrorKind::ConnectionReset => ErrorKind::ConnectionReset,
