@@ -580,3 +580,17 @@ fn an_idle_lane_that_keeps_the_only_connection_starves_nobody() {
     assert_eq!(missing, []);
     assert_eq!(got.len(), leaves(&ec2(), "/latest/").len());
 }
+
+#[test]
+fn a_lane_that_offers_a_report_is_wanted_until_its_walk_is_cancelled() {
+    let mut bare = Bare::<1, 1>::new(ec2(), config());
+    let now = bare.now();
+    let none = "/latest/meta-data/none";
+    let walk = bare.session.walk(now, none, ALL).expect("room");
+    bare.gathered.stubborn = true;
+    bare.drive();
+    assert!(matches!(bare.lanes[0].poll(), Some(Want::Missing(_))));
+    assert!(bare.session.is_wanted(&bare.lanes[0]));
+    bare.session.cancel(walk);
+    assert!(!bare.session.is_wanted(&bare.lanes[0]));
+}

@@ -276,6 +276,25 @@ fn a_get_inside_the_loop_over_a_walk_completes() {
 }
 
 #[test]
+fn a_walk_given_up_at_any_node_harms_nothing_that_comes_after() {
+    fn left<const LANES: usize>(mock: fn() -> Mock) {
+        let ended = (0..20).find(|&nodes| {
+            let mut world = World::<LANES>::new(mock(), config());
+            let ended = world.leave_walk("/latest/", ALL, nodes);
+            assert!(world.get(AMI).unwrap().is_some(), "after {nodes} nodes");
+            let walked = world.walk("/latest/", ALL);
+            assert_whole(&world, &walked);
+            assert_eq!(world.puts(), 1, "after {nodes} nodes");
+            ended
+        });
+        // There are three nodes, and who pushes them ends with the last one.
+        assert!(matches!(ended, Some(3 | 4)), "{ended:?}");
+    }
+    left::<1>(|| ec2_with(small()));
+    left::<4>(|| ec2_with(small()).always_close(true));
+}
+
+#[test]
 fn random_worlds_with_troubles_that_pass_give_their_whole_trees() {
     fn whole<const L: usize, const W: usize, const A: usize>(seed: u64, mock: Mock) {
         let mut world = World::<L, W, A>::new(mock, generous(seed));

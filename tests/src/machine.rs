@@ -228,6 +228,24 @@ impl<const LANES: usize, const WINDOW: usize, const ARENA: usize> Machine<LANES,
         }
     }
 
+    /// A walk that is cancelled after so many chunks and reports. Answers whether it had ended
+    /// before.
+    pub fn leave_walk(&mut self, path: &str, options: Options, nodes: usize) -> bool {
+        let op = self.start_walk(path, options).expect("room for a walk");
+        self.gathered.appetite = Some(nodes);
+        loop {
+            self.drive();
+            let ended = self.take_ended(op).is_some();
+            if ended || self.gathered.appetite == Some(0) {
+                self.gathered.appetite = None;
+                self.client.cancel(op);
+                self.gathered.forget(op);
+                return ended;
+            }
+            assert!(self.step(), "a walk that nothing can end");
+        }
+    }
+
     /// A get that is cancelled after so many events. Answers whether it had ended before.
     pub fn drop_get(&mut self, path: &str, events: usize) -> bool {
         let now = self.now();

@@ -151,6 +151,18 @@ macro_rules! client {
                 (Walked::new(leaves, missing, result), got)
             }
 
+            async fn leave(&mut self, path: &str, options: Options, nodes: usize) -> bool {
+                let mut memory = vec![0; ROOM];
+                let walk = Self::walk(self, path, options, &mut memory);
+                let mut walk = walk.expect("a path that can be walked");
+                for _ in 0..nodes {
+                    if !matches!(walk.next().await, Ok(Some(_))) {
+                        return true;
+                    }
+                }
+                false
+            }
+
             async fn access_key(&mut self) -> Result<Option<String>, ReadError> {
                 let credentials = self.credentials::<4096>(&mut vec![0; ROOM]).await?;
                 Ok(credentials.map(|credentials| credentials.access_key_id().to_owned()))

@@ -186,6 +186,16 @@ impl task::Client for Client {
         (Walked::new(leaves, missing, result), got)
     }
 
+    async fn leave(&mut self, path: &str, options: Options, nodes: usize) -> bool {
+        let mut walk = Self::walk(self, path, options);
+        for _ in 0..nodes {
+            if walk.next().await.is_none() {
+                return true;
+            }
+        }
+        false
+    }
+
     async fn access_key(&mut self) -> Result<Option<String>, ReadError> {
         let credentials = self.credentials().await?;
         Ok(credentials.map(|credentials| credentials.access_key_id().to_owned()))

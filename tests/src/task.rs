@@ -33,6 +33,8 @@ pub(crate) trait Client {
         options: Options,
         within: Option<&str>,
     ) -> (Walked, Vec<Got>);
+    /// Walks until so many nodes have come. Had it ended before?
+    async fn leave(&mut self, path: &str, options: Options, nodes: usize) -> bool;
     /// The credentials' access key.
     async fn access_key(&mut self) -> Result<Option<String>, ReadError>;
     async fn identity(&mut self) -> Result<Option<IdentityDocument>, ReadError>;
@@ -45,6 +47,8 @@ pub(crate) enum Ask {
     Get(String, Slip<Got>),
     List(String, Slip<Result<Option<Vec<String>>, Error>>),
     Walk(String, Options, Option<String>, Slip<(Walked, Vec<Got>)>),
+    /// A walk that is given up after so many nodes. Had it ended before?
+    Leave(String, Options, usize, Slip<bool>),
     AccessKey(Slip<Result<Option<String>, ReadError>>),
     Identity(Slip<Result<Option<IdentityDocument>, ReadError>>),
     Counters(Slip<Counters>),
@@ -81,6 +85,9 @@ impl Desk {
                 Ask::List(path, slip) => slip.fill(client.list(&path).await),
                 Ask::Walk(path, options, within, slip) => {
                     slip.fill(client.walk(&path, options, within.as_deref()).await);
+                }
+                Ask::Leave(path, options, nodes, slip) => {
+                    slip.fill(client.leave(&path, options, nodes).await);
                 }
                 Ask::AccessKey(slip) => slip.fill(client.access_key().await),
                 Ask::Identity(slip) => slip.fill(client.identity().await),

@@ -155,6 +155,16 @@ impl<const LANES: usize, const WINDOW: usize, const ARENA: usize> World<LANES, W
         }
     }
 
+    /// A walk that is given up after so many nodes. Answers whether it had ended before.
+    pub fn leave_walk(&mut self, path: &str, options: Options, nodes: usize) -> bool {
+        match &mut self.client {
+            Client::Machine(machine) => machine.leave_walk(path, options, nodes),
+            Client::Task(task) => {
+                task.ask(|slip| Ask::Leave(path.to_owned(), options, nodes, slip))
+            }
+        }
+    }
+
     /// A get that is given up in the middle: after so many events, or when its future was polled so
     /// often. Answers whether it had ended before.
     pub fn drop_get(&mut self, path: &str, after: usize) -> bool {
