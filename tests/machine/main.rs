@@ -1,6 +1,7 @@
 //! Scenarios that need the insides of the core's client: single events, lanes one by one,
 //! operations side by side or cancelled, odd windows and arenas.
 
+mod cancels;
 mod chaos;
 mod common;
 mod concurrency;
