@@ -98,10 +98,7 @@ fn entries(dir: &str, listing: &[u8], each: fn(Result<&str, BadName>)) {
     walk::entries(dir, listing).for_each(each);
 }
 
-fn events(
-    body: &[u8],
-    each: fn(Result<model::MaintenanceEvent, model::DocumentError>),
-) {
+fn events(body: &[u8], each: fn(Result<model::MaintenanceEvent, model::DocumentError>)) {
     if let Ok(events) = model::MaintenanceEvents::parse(body) {
         events.for_each(each);
     }
