@@ -148,6 +148,28 @@ pub struct Route {
     pub second: Option<Endpoint>,
 }
 
+impl Route {
+    /// When the second endpoint has its turn, for those who have one socket and connect to one
+    /// after the other: each gets half of the time. (It must also have it at once when the first
+    /// has failed.)
+    ///
+    /// A small stack needs two seconds for both: for one it lets a socket rest whose first
+    /// endpoint's neighbour could not be found.
+    pub fn turn(since: Instant, until: Instant) -> Instant {
+        since + until.saturating_since(since) / 2
+    }
+
+    /// Which of both endpoints' faults is told: no way to one family says less than what happened
+    /// on the other.
+    pub fn fault(first: Fault, second: Fault) -> Fault {
+        if first == Fault::Unreachable {
+            second
+        } else {
+            first
+        }
+    }
+}
+
 impl Config {
     pub(crate) fn endpoint(&self, second: bool) -> &Endpoint {
         static IPV4: Endpoint = Endpoint::IPV4;

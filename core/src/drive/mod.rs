@@ -1,5 +1,8 @@
 //! The one place that knows the order of calls. An adapter is a [`Socket`] and a way to sleep
-//! until it is readable, writable or the deadline has come.
+//! until it is readable, writable or the deadline has come. [`polled`] is one for stacks that are
+//! asked and not waited for.
+
+pub mod polled;
 
 use crate::Client;
 use crate::client::{Event, Leaf, Missing, Route, Want};
