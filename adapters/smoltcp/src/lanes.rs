@@ -271,8 +271,8 @@ impl Tcp for On<'_, '_> {
     /// A reset that was still to be sent would have the stack look for a neighbour that is not
     /// there, once a second, for ever.
     fn forget(&mut self) {
-        self.abort();
         let tcp = self.tcp();
+        tcp.abort();
         // Listening is what forgets a connection. It is refused only for port 0 and open sockets.
         let _ = tcp.listen(1);
         tcp.close();

@@ -41,8 +41,7 @@ impl<'s, S: TcpConnect> Link<'s, S> {
                 Err(fault) => Event::Failed(fault),
             };
         };
-        let now = timer.now();
-        let turn = until.map(|until| now + until.saturating_since(now) / 2);
+        let turn = until.map(|until| Route::turn(timer.now(), until));
         let first = {
             let io = pin!(self.connect_to(addresses.first));
             match before(timer, turn, io).await {
@@ -53,9 +52,7 @@ impl<'s, S: TcpConnect> Link<'s, S> {
         };
         match self.connect_to(Some(second)).await {
             Ok(()) => Event::ConnectedSecond,
-            // No way to one family says less than what happened on the other.
-            Err(fault) if first == Fault::Unreachable => Event::Failed(fault),
-            Err(_) => Event::Failed(first),
+            Err(fault) => Event::Failed(Route::fault(first, fault)),
         }
     }
 

@@ -33,8 +33,7 @@
 //!   cannot be awaited again. So every future of a socket is polled once and dropped, which leaves
 //!   the task's waker with the socket, and what has become of a connection is read from its state.
 //!   No byte is lost by that: what was read is in the window, and what was not is in the socket.
-//! - Its `flush` waits until the peer has acknowledged. It is asked only when a connection is
-//!   closed, and then for so long as 250 ms.
+//! - Its `flush` waits until the peer has acknowledged. It is not called.
 //! - One error stands for all that can end a connection. Here too the state is looked at: a
 //!   connection that never stood was refused, one that stood was reset.
 //! - It has one address of each family. One from which EC2 would not be answered is not used, unless
