@@ -11,7 +11,7 @@ use imds_core::{Config, Counters, Error, Gather, Misuse, OpId, Reply};
 
 use crate::memory::Memory;
 use crate::output::{GetIntoError, Nothing, Output, Slice, Writer};
-use crate::transport::{Core, Done, Nowhere, Transport};
+use crate::transport::{Core, Done, Takes, Transport};
 use crate::walk::Walk;
 
 /// A client with `LANES` connections, whose bytes a transport moves: [`nal::Client`] or, with the
@@ -80,7 +80,7 @@ impl<'m, T: Transport<LANES>, const LANES: usize> Client<'m, T, LANES> {
         path: &str,
         memory: &'b mut [u8],
     ) -> Result<Option<&'b [u8]>, Error> {
-        self.fill(Ask::Value, path, memory, &mut Nowhere).await
+        self.fill(Ask::Value, path, memory, &mut Takes(true)).await
     }
 
     /// Reads the listing of a directory: one name a line, as the service spells them. `None` if
@@ -93,7 +93,8 @@ impl<'m, T: Transport<LANES>, const LANES: usize> Client<'m, T, LANES> {
         path: &str,
         memory: &'b mut [u8],
     ) -> Result<Option<&'b [u8]>, Error> {
-        self.fill(Ask::Listing, path, memory, &mut Nowhere).await
+        self.fill(Ask::Listing, path, memory, &mut Takes(true))
+            .await
     }
 
     /// Reads one value of any size, up to [`Limits::value`](imds_core::config::Limits), into a
@@ -112,7 +113,7 @@ impl<'m, T: Transport<LANES>, const LANES: usize> Client<'m, T, LANES> {
     ) -> Result<Option<usize>, GetIntoError<W::Error>> {
         let mut output = Writer { writer, written: 0 };
         let found = self
-            .read(Ask::Value, path, &mut output, &mut Nowhere)
+            .read(Ask::Value, path, &mut output, &mut Takes(true))
             .await?;
         Ok(found.then_some(output.written))
     }

@@ -40,15 +40,15 @@ pub trait Transport<const LANES: usize> {
     fn settle(&mut self, core: &mut Core<'_, LANES>);
 }
 
-/// The sink of a get: the nodes of a walk that was leaked are nobody's.
-pub(crate) struct Nowhere;
+/// A sink with one answer. A get takes all: the nodes of a walk that was leaked are nobody's.
+pub(crate) struct Takes(pub(crate) bool);
 
-impl Sink for Nowhere {
+impl Sink for Takes {
     fn leaf(&mut self, _leaf: &Leaf<'_>) -> bool {
-        true
+        self.0
     }
 
     fn missing(&mut self, _missing: &Missing<'_>) -> bool {
-        true
+        self.0
     }
 }

@@ -1,6 +1,6 @@
 //! The one place that knows the order of calls. An adapter is a [`Socket`] and a way to sleep
-//! until it is readable, writable or the deadline has come. [`polled`] is one for stacks that are
-//! asked and not waited for.
+//! until it is readable, writable or the deadline has come; [`polled`] makes the socket for stacks
+//! that are asked and not waited for.
 
 pub mod polled;
 

@@ -75,10 +75,9 @@ pub enum State {
 }
 
 /// What a socket is in use for, from one call to the next.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub enum Stage {
     /// For nothing.
-    #[default]
     Free,
     /// For a connection, made or in the making.
     Begun {
@@ -117,7 +116,7 @@ impl<T: Tcp> Polled<'_, T> {
     }
 
     /// After a failure the connection is gone.
-    const fn told(&mut self, event: Event) -> Event {
+    const fn noted(&mut self, event: Event) -> Event {
         if let Event::Failed(_) = event {
             *self.stage = Stage::Free;
         }
@@ -132,12 +131,12 @@ impl<T: Tcp> Polled<'_, T> {
 
     fn begin(&mut self, endpoint: &Endpoint, second: bool) -> Result<Event, Fault> {
         let since = self.now;
-        let without_port = self.tcp.start(endpoint)?;
-        *self.stage = match without_port {
+        let no_port_until = self.tcp.start(endpoint)?;
+        *self.stage = match no_port_until {
             Some(_) => Stage::Free,
             None => Stage::Begun { second, since },
         };
-        Ok(self.blocked(without_port))
+        Ok(self.blocked(no_port_until))
     }
 
     /// Goes on to the second endpoint, or ends with what became of the first.
@@ -146,15 +145,14 @@ impl<T: Tcp> Polled<'_, T> {
             Some(second) => self.begin(second, true),
             None => Err(first),
         };
-        begun.unwrap_or_else(|fault| self.told(Event::Failed(Route::fault(first, fault))))
+        begun.unwrap_or_else(|fault| self.noted(Event::Failed(Route::fault(first, fault))))
     }
 
     /// When the first endpoint, tried `since`, has to make way for the second, if it has to.
     fn turn(&mut self, route: &Route, since: Instant, until: Option<Instant>) -> Option<Instant> {
         let (second, until) = (route.second.as_ref()?, until?);
         // One to which there is no way takes no time from the first.
-        let has_way = self.tcp.has_way(second);
-        has_way.then(|| Route::turn(since, until))
+        self.tcp.has_way(second).then(|| Route::turn(since, until))
     }
 }
 
@@ -179,7 +177,7 @@ impl<T: Tcp> Socket for Polled<'_, T> {
             },
             // Reset, or the stack gave up.
             State::Closing | State::FinWait2 | State::Resetting | State::Closed => match second {
-                true => self.told(Event::Failed(Fault::Refused)),
+                true => self.noted(Event::Failed(Fault::Refused)),
                 false => self.begin_second(route, Fault::Refused),
             },
         }
@@ -187,12 +185,12 @@ impl<T: Tcp> Socket for Polled<'_, T> {
 
     fn send(&mut self, bytes: &[u8], _until: Option<Instant>) -> Event {
         let event = self.tcp.send(bytes);
-        self.told(event)
+        self.noted(event)
     }
 
     fn receive(&mut self, window: &mut [u8], _until: Option<Instant>) -> Event {
         let event = self.tcp.receive(window);
-        self.told(event)
+        self.noted(event)
     }
 
     /// The socket is free again when both sides know that it is over: both have closed, or our
@@ -217,8 +215,8 @@ impl<T: Tcp> Socket for Polled<'_, T> {
             }
         };
         *self.stage = Stage::Closing { since };
-        let end = since + CLOSING;
         let state = self.tcp.state();
+        let end = since + CLOSING;
         let is_late = end <= self.now;
         // If not even a reset could be sent, the peer is not to be reached: it will find out.
         if state == State::Closed || (state == State::Resetting && is_late) {

@@ -7,6 +7,7 @@
 use core::fmt::{self, Debug, Display};
 use core::panic::PanicInfo;
 
+use imds_core::drive::polled::{Polled, State, Tcp};
 use imds_core::drive::{self, Sink, Socket};
 use imds_core::http::{HttpError, Reader};
 use imds_core::model::{self, RoleCredentials as Credentials};
@@ -28,6 +29,10 @@ pub struct Wire {
     send: fn(&[u8], Option<Instant>) -> Event,
     receive: fn(&mut [u8], Option<Instant>) -> Event,
     close: fn() -> Event,
+    start: fn(&Endpoint) -> Result<Option<Instant>, Fault>,
+    state: fn() -> State,
+    unread: fn() -> usize,
+    end: fn(),
 }
 
 impl Socket for Wire {
@@ -45,6 +50,44 @@ impl Socket for Wire {
 
     fn close(&mut self) -> Event {
         (self.close)()
+    }
+}
+
+impl Tcp for Wire {
+    fn start(&mut self, endpoint: &Endpoint) -> Result<Option<Instant>, Fault> {
+        (self.start)(endpoint)
+    }
+
+    fn has_way(&mut self, endpoint: &Endpoint) -> bool {
+        (self.start)(endpoint).is_ok()
+    }
+
+    fn state(&self) -> State {
+        (self.state)()
+    }
+
+    fn send(&mut self, bytes: &[u8]) -> Event {
+        (self.send)(bytes, None)
+    }
+
+    fn receive(&mut self, window: &mut [u8]) -> Event {
+        (self.receive)(window, None)
+    }
+
+    fn unread(&self) -> usize {
+        (self.unread)()
+    }
+
+    fn close(&mut self) {
+        (self.end)();
+    }
+
+    fn abort(&mut self) {
+        (self.end)();
+    }
+
+    fn forget(&mut self) {
+        (self.end)();
     }
 }
 
@@ -177,6 +220,13 @@ pub static IMDS_BARE: Api = Api(&[
     L::deadline as *const (),
     L::serves as *const (),
     pump as *const (),
+    <Polled<'_, Wire> as Socket>::connect as *const (),
+    <Polled<'_, Wire> as Socket>::send as *const (),
+    <Polled<'_, Wire> as Socket>::receive as *const (),
+    <Polled<'_, Wire> as Socket>::close as *const (),
+    <Polled<'_, Wire> as Socket>::check_idle as *const (),
+    Route::turn as *const (),
+    Route::fault as *const (),
     forget as *const (),
     <Want<'_> as Debug>::fmt as *const (),
     // Settings.

@@ -57,7 +57,7 @@ pub use self::sockets::Sockets;
 use crate::memory::Memory;
 use crate::output::Output;
 use crate::timer::{self, EmbassyTimer, SHORTEST_NAP, Timer};
-use crate::transport::{Core, Done, Transport};
+use crate::transport::{Core, Done, Takes, Transport};
 
 /// A client with `LANES` connections of an embassy-net stack.
 pub type Client<'d, const LANES: usize = 1> = crate::Client<'d, Sockets<'d, LANES>, LANES>;
@@ -230,7 +230,7 @@ impl<const LANES: usize> Transport<LANES> for Sockets<'_, LANES> {
         let now = self.now();
         let cx = &mut Context::from_waker(Waker::noop());
         // They keep to the order of calls.
-        let _ = core.drive(now, &mut self.on(cx, now), &mut Later);
+        let _ = core.drive(now, &mut self.on(cx, now), &mut Takes(false));
     }
 }
 
@@ -262,18 +262,5 @@ impl Sink for Rest<'_> {
     fn missing(&mut self, missing: &Missing<'_>) -> bool {
         let took = self.sink.missing(missing);
         self.note(took)
-    }
-}
-
-/// Takes nothing now.
-struct Later;
-
-impl Sink for Later {
-    fn leaf(&mut self, _leaf: &Leaf<'_>) -> bool {
-        false
-    }
-
-    fn missing(&mut self, _missing: &Missing<'_>) -> bool {
-        false
     }
 }
