@@ -83,6 +83,23 @@ fn in_time_that_is_up_already_no_turn_is_waited_for() {
 }
 
 #[test]
+fn a_second_address_without_a_way_takes_no_time_from_the_first() {
+    let mut bench = Bench::<1>::new();
+    let route = either(SERVER, SERVER6);
+    bench.cable.guest.hold(&[(GUEST, 24)]);
+    bench.cable.server.listen();
+    bench.cable.loses = ipv4;
+    assert_eq!(bench.connect_until(&route, 4000), Event::Blocked);
+    bench.cable.pass(2500);
+    assert_eq!(bench.connect_until(&route, 4000), Event::Blocked);
+    assert_eq!(bench.wake(), None);
+    bench.cable.loses = |_| false;
+    bench.cable.pass(500);
+    assert_eq!(bench.connect_until(&route, 4000), Event::Connected);
+    assert_eq!(dialled(&bench.cable), [vec![0, 1000, 3000], vec![]]);
+}
+
+#[test]
 fn without_a_time_limit_the_first_address_keeps_its_turn() {
     let mut bench = Bench::<1>::new();
     let route = either(SERVER, SERVER6);
