@@ -77,7 +77,8 @@
 //! 7. A call out of order is [`Misuse`] and changes nothing; no byte from the server can cause it.
 //! 8. After an event, poll all lanes: other lanes' answers may have changed.
 //!
-//! [`drive`] has this loop once and for all, over a [`Socket`](drive::Socket) trait of five calls.
+//! [`drive`] has this loop once and for all, over a [`Socket`](drive::Socket) trait of five calls;
+//! [`drive::polled`] is that for the TCP sockets of stacks without an operating system.
 //!
 //! # A lane and a session
 //!
