@@ -156,7 +156,8 @@ impl Route {
     /// A small stack needs two seconds for both: for one it lets a socket rest whose first
     /// endpoint's neighbour could not be found.
     pub fn turn(since: Instant, until: Instant) -> Instant {
-        since + until.saturating_since(since) / 2
+        let all = until.as_micros().saturating_sub(since.as_micros());
+        since.plus(all / 2)
     }
 
     /// Which of both endpoints' faults is told: no way to one family says less than what happened

@@ -4,8 +4,6 @@
 //! An adapter to such a stack says what the stack can do ([`Tcp`]), keeps a [`Stage`] for each
 //! socket, and lends both to a [`Polled`] whenever a lane is driven.
 
-use core::time::Duration;
-
 use super::Socket;
 use crate::client::{Event, Route};
 use crate::endpoint::Endpoint;
@@ -13,8 +11,8 @@ use crate::error::Fault;
 use crate::time::Instant;
 
 /// How long an orderly close may take before the connection is reset, and then how long the reset
-/// may take to be sent.
-const CLOSING: Duration = Duration::from_millis(250);
+/// may take to be sent; in microseconds.
+const CLOSING: u64 = 250_000;
 
 /// A TCP socket of a stack. No call waits for anything.
 pub trait Tcp {
@@ -216,7 +214,7 @@ impl<T: Tcp> Socket for Polled<'_, T> {
         };
         *self.stage = Stage::Closing { since };
         let state = self.tcp.state();
-        let end = since + CLOSING;
+        let end = since.plus(CLOSING);
         let is_late = end <= self.now;
         // If not even a reset could be sent, the peer is not to be reached: it will find out.
         if state == State::Closed || (state == State::Resetting && is_late) {
@@ -225,7 +223,7 @@ impl<T: Tcp> Socket for Polled<'_, T> {
         if state == State::FinWait2 || is_late {
             self.tcp.abort();
             *self.stage = Stage::Closing { since: self.now };
-            return self.blocked(Some(self.now + CLOSING));
+            return self.blocked(Some(self.now.plus(CLOSING)));
         }
         self.blocked(Some(end))
     }
