@@ -33,6 +33,7 @@ mod walk;
 pub use crate::client::Client;
 pub use crate::memory::Memory;
 pub use crate::output::GetIntoError;
+pub use crate::transport::Transport;
 pub use crate::walk::Walk;
 pub use imds_core::config::{Target, Timeouts};
 pub use imds_core::model::ReadError;

@@ -15,7 +15,22 @@ pub(crate) type Core<'m, const LANES: usize> =
 /// An operation that has ended.
 pub(crate) type Done = (OpId, Result<Reply, Error>);
 
-/// Moves the bytes of all lanes, and tells the time.
+/// Moves the bytes of all lanes of a [`Client`](crate::Client), and tells the time.
+///
+/// It is for bounds of functions that take a client of either front, and not for others to
+/// implement.
+///
+/// ```
+/// use imds_embassy::{Client, Error, Transport};
+///
+/// async fn has_a_role<T: Transport<LANES>, const LANES: usize>(
+///     client: &mut Client<'_, T, LANES>,
+/// ) -> Result<bool, Error> {
+///     let mut memory = [0; 128];
+///     let roles = client.get("/latest/meta-data/iam/security-credentials/", &mut memory).await?;
+///     Ok(roles.is_some())
+/// }
+/// ```
 pub trait Transport<const LANES: usize> {
     /// The present.
     fn now(&self) -> Instant;
