@@ -1,10 +1,14 @@
-//! The parts of the boot image that have nothing to do with the machine: what the command line
-//! asks for, and how results are printed. They are a library so that they can be tested where
-//! there is a standard library, and used by another image.
+//! What boot images share: what the command line asks for, how results are printed, and, for those
+//! over `imds-x86`, how they begin and end.
+//!
+//! The first two have nothing to do with the machine, and are tested where there is a standard
+//! library.
 #![no_std]
 #![forbid(unsafe_code)]
 #[cfg(test)]
 extern crate std;
 
+#[cfg(all(feature = "x86", not(test)))]
+pub mod machine;
 pub mod options;
 pub mod output;

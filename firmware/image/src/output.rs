@@ -2,8 +2,9 @@
 
 use core::fmt::{self, Write};
 
-use imds_core::Cause;
 use imds_core::flat::{Line, Text, Value};
+use imds_core::walk::Why;
+use imds_core::{Cause, Error, Node, Reply};
 
 use crate::options::Format;
 
@@ -37,6 +38,46 @@ impl<W: Write> Printer<W> {
                 let (path, value) = (Text(path), Value(value));
                 self.print(format_args!("{{\"path\":{path},\"value\":{value}}}\n"));
             }
+        }
+    }
+
+    /// A node of the walk of this path, or the value of it.
+    pub fn node(&mut self, asked: &str, node: &Node<'_>) {
+        match node {
+            Node::Leaf {
+                path: "", value, ..
+            } => self.value(asked, value),
+            Node::Leaf { path, value, .. } => self.value(path, value),
+            // Nodes come and go, and some are left out on purpose; but what was asked for should be there.
+            Node::Missing(missing) => match missing.why {
+                Why::LeftOut(_) => {}
+                Why::Absent
+                    if missing.path.trim_end_matches('/') == asked.trim_end_matches('/') =>
+                {
+                    self.failure(Cause::Absent, missing.path, Why::Absent);
+                }
+                Why::Absent => {}
+                why @ (Why::BadName(_) | Why::Failed(_) | _) => {
+                    let cause = why.cause().unwrap_or(Cause::Other);
+                    let line = missing.name.escape_ascii();
+                    match missing.name {
+                        [] => self.failure(cause, missing.path, why),
+                        _ => self.failure(cause, missing.path, format_args!("{why}: {line}")),
+                    }
+                }
+            },
+            Node::TooLong { path, .. } => {
+                self.failure(Cause::NotImds, path, "longer than the core allows");
+            }
+        }
+    }
+
+    /// How the read or the walk of this path ended.
+    pub fn ended(&mut self, path: &str, result: Result<Reply, Error>) {
+        match result {
+            Ok(Reply::Found | Reply::Walked(_)) => {}
+            Ok(Reply::Absent) => self.failure(Cause::Absent, path, Why::Absent),
+            Err(error) => self.failure(error.cause(), path, error),
         }
     }
 
