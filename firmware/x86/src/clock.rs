@@ -76,7 +76,7 @@ impl Clock {
 }
 
 /// [`Clock::now`] for those who have no clock at hand; 0 before there is one.
-#[cfg(all(feature = "defmt", not(test)))]
+#[cfg(any(feature = "embassy-time", all(feature = "defmt", not(test))))]
 pub(crate) fn now() -> u64 {
     micros(
         cpu::tsc().wrapping_sub(START.load(Ordering::Relaxed)),

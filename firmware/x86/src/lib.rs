@@ -49,7 +49,11 @@ pub mod seed;
 pub mod serial;
 #[cfg(not(test))]
 pub mod stack;
+#[cfg(feature = "embassy-time")]
+pub mod timers;
 pub mod virtio;
+#[cfg(all(test, any(feature = "embassy-net", feature = "embassy-time")))]
+mod wakes;
 
 pub use clock::Clock;
 pub use exit::Exit;

@@ -14,6 +14,8 @@ use virtio_drivers::transport::{DeviceType, SomeTransport, Transport};
 use crate::command_line::{CommandLine, MmioDevice};
 
 mod buffers;
+#[cfg(feature = "embassy-net")]
+mod embassy;
 #[cfg(test)]
 mod model;
 mod nic;

@@ -177,6 +177,15 @@ impl<H: Hal, T: Transport> Incoming<'_, H, T> {
         let bytes = unsafe { buffer.as_ref() };
         &bytes[self.receive.header..][..self.length]
     }
+
+    /// The frame, for those who take it apart in place.
+    #[cfg(feature = "embassy-net")]
+    pub fn frame_mut(&mut self) -> &mut [u8] {
+        let mut buffer = self.receive.buffer(self.buffer);
+        // SAFETY: the device gave the buffer back, and gets it again when this is dropped.
+        let bytes = unsafe { buffer.as_mut() };
+        &mut bytes[self.receive.header..][..self.length]
+    }
 }
 
 impl<H: Hal, T: Transport> Drop for Incoming<'_, H, T> {

@@ -302,3 +302,44 @@ mod smoltcp {
         );
     }
 }
+
+#[cfg(feature = "embassy-net")]
+mod embassy {
+    use core::task::Context;
+
+    use embassy_net_driver::{Driver as _, RxToken as _, TxToken as _};
+
+    use super::Device;
+    use crate::wakes::Wakes;
+
+    #[test]
+    fn embassy_net_talks_over_it() {
+        let (device, mut nic) = Device::started();
+        device.deliver(&[7; 60]);
+        let (wakes, waker) = Wakes::new();
+        let mut context = Context::from_waker(&waker);
+        let (question, answer) = nic.receive(&mut context).unwrap();
+        question.consume(|frame| assert_eq!(frame, [7; 60]));
+        answer.consume(42, |frame| frame.fill(8));
+        let more = nic.transmit(&mut context).unwrap();
+        more.consume(43, |frame| frame.fill(9));
+        assert_eq!(device.state().sent, [vec![8; 42], vec![9; 43]]);
+        assert_eq!(wakes.count(), 0, "it found what it looked for");
+    }
+
+    #[test]
+    fn who_finds_no_frame_or_no_room_looks_again() {
+        let (device, mut nic) = Device::started();
+        device.state().holds = true;
+        let (wakes, waker) = Wakes::new();
+        let mut context = Context::from_waker(&waker);
+        assert!(nic.receive(&mut context).is_none());
+        assert_eq!(wakes.count(), 1);
+        for _ in 0..16 {
+            let room = nic.transmit(&mut context).unwrap();
+            room.consume(42, |frame| frame.fill(8));
+        }
+        assert!(nic.transmit(&mut context).is_none());
+        assert_eq!(wakes.count(), 2);
+    }
+}
