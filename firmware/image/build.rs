@@ -6,19 +6,16 @@ use std::env;
 const STACK: u32 = 144 * 1024;
 
 fn main() {
-    // The library of an image for another machine has nothing to be linked.
-    if env::var_os("CARGO_FEATURE_X86").is_none() {
+    // The library, in an image for another machine, has nothing to be linked.
+    let Ok(arguments) = env::var("DEP_IMDS_X86_LINK_ARGS") else {
         return;
-    }
-    let told = |name: &str| env::var(name).expect("imds-x86 is a dependency");
+    };
     // What imds-x86 has for builds without optimisation is enough.
     if env::var("OPT_LEVEL").is_ok_and(|level| level != "0") {
-        println!(
-            "cargo::rustc-link-arg-bins={}{STACK}",
-            told("DEP_IMDS_X86_STACK_SIZE_ARG")
-        );
+        let argument = env::var("DEP_IMDS_X86_STACK_SIZE_ARG").expect("imds-x86 has both");
+        println!("cargo::rustc-link-arg-bins={argument}{STACK}");
     }
-    for argument in told("DEP_IMDS_X86_LINK_ARGS").split('\u{1f}') {
+    for argument in arguments.split('\u{1f}') {
         println!("cargo::rustc-link-arg-bins={argument}");
     }
 }

@@ -3,16 +3,14 @@
 use core::fmt;
 use core::net::IpAddr;
 
-use imds_image::options::{Address, Options, link_local_of, link_local_v6_of};
+use imds_image::dhcp::{self, NoLease};
+use imds_image::options::{Address, Options, link_local_v6_of};
 use imds_x86::Clock;
 use imds_x86::virtio::MachineNic;
 use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet};
 use smoltcp::socket::dhcpv4;
 use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::{EthernetAddress, IpAddress, IpCidr, Ipv4Cidr};
-
-/// How long a DHCP server may take. EC2's answers within milliseconds.
-const PATIENCE: Duration = Duration::from_secs(15);
 
 /// The network card, and the stack above it.
 pub(crate) struct Network {
@@ -34,13 +32,10 @@ pub(crate) enum NoAddress {
 
 impl fmt::Display for NoAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NoLease => {
-                "no answer from a DHCP server in 15 seconds; give a static address with ip=, \
-                 or ip=ll on Firecracker"
-            }
-            Self::TooMany => "more addresses than the stack has room for",
-        })
+        match self {
+            Self::NoLease => NoLease.fmt(f),
+            Self::TooMany => f.write_str("more addresses than the stack has room for"),
+        }
     }
 }
 
@@ -94,13 +89,12 @@ impl Network {
             return Ok(());
         }
         let mut socket = dhcpv4::Socket::new();
-        // A lost packet should not cost ten seconds.
         let mut retry = dhcpv4::RetryConfig::default();
-        retry.discover_timeout = Duration::from_secs(1);
-        retry.initial_request_timeout = Duration::from_secs(1);
+        retry.discover_timeout = dhcp::RETRY.into();
+        retry.initial_request_timeout = dhcp::RETRY.into();
         socket.set_retry_config(retry);
         self.dhcp = Some(sockets.add(socket));
-        let until = self.now() + PATIENCE;
+        let until = self.now() + Duration::from(dhcp::PATIENCE);
         while self.lease.is_none() {
             if self.now() > until {
                 return Err(NoAddress::NoLease);
@@ -112,10 +106,7 @@ impl Network {
 
     fn set(&mut self, address: Address) -> Result<(), NoAddress> {
         let mac = self.nic.mac();
-        let (ip, bits, gateway) = match address {
-            Address::LinkLocal => (IpAddr::V4(link_local_of(mac)), 16, None),
-            Address::Static { ip, bits, gateway } => (ip, bits, gateway),
-        };
+        let (ip, bits, gateway) = address.on(mac);
         self.add(IpCidr::new(ip.into(), bits))?;
         if ip.is_ipv6() {
             // Neighbours and routers are spoken to from here.

@@ -242,6 +242,16 @@ impl<'a> Options<'a> {
 }
 
 impl Address {
+    /// The address, the length of its network's prefix and the router, on a card with this Ethernet
+    /// address.
+    #[must_use]
+    pub fn on(self, mac: [u8; 6]) -> (IpAddr, u8, Option<IpAddr>) {
+        match self {
+            Self::LinkLocal => (IpAddr::V4(link_local_of(mac)), 16, None),
+            Self::Static { ip, bits, gateway } => (ip, bits, gateway),
+        }
+    }
+
     fn parse(text: &str) -> Option<Self> {
         if text == "ll" {
             return Some(Self::LinkLocal);
