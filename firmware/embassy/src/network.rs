@@ -71,7 +71,7 @@ pub(crate) fn config(options: &Options<'_>, mac: [u8; 6]) -> Result<Config, TwoO
 
 /// Waits for an address by DHCP.
 pub(crate) async fn lease(stack: Stack<'_>) -> Result<(), NoLease> {
-    let until = Instant::now() + Duration::from_micros(dhcp::PATIENCE.as_micros() as u64);
+    let until = Instant::now() + Duration::from_secs(dhcp::PATIENCE.as_secs());
     // The stack tells of its first address, and that may be a static one of IPv6.
     let lease = loop {
         if let Some(lease) = stack.config_v4() {
