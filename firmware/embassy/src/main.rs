@@ -8,7 +8,7 @@ mod network;
 use embassy_executor::Executor;
 use embassy_net::{Runner, Stack, StackResources};
 use imds_core::{Cause, Config, Reply};
-use imds_embassy::{Client, EmbassyTimer};
+use imds_embassy::net::{Client, Resources};
 use imds_image::machine::{LONGEST, Results, Start, VALUE, fail, finish, path};
 use imds_image::options::{Job, MAX_LANES, Options};
 use imds_x86::virtio::MachineNic;
@@ -97,10 +97,10 @@ async fn read<const LANES: usize>(image: Image) -> Result<u8, u8> {
             .await
             .map_err(|error| fail(Cause::Unreachable, error))?;
     }
-    let state = embassy_net::tcp::client::TcpClientState::<1, 1024, 4096>::new();
-    let tcp = embassy_net::tcp::client::TcpClient::new(stack, &state);
-    let mut client = Client::<_, _, 2048, 1024>::new(&tcp, EmbassyTimer, config)
+    let mut resources = Resources::<LANES, 2048, 1024, 4096, 1024>::new();
+    let mut client = Client::<LANES>::new(stack, &mut resources, config)
         .map_err(|misuse| fail(Cause::Usage, misuse))?;
+    client.allow_link_local_source(options.link_local);
 
     let memory = VALUE.take();
     let mut results = Results::new(&options, clock);
