@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use imds_boot::{Flavour, Machine};
+use imds_boot::{Flavour, Machine, Stack};
 use imds_mock::Profile;
 
 /// Boots an image in QEMU, against a metadata service of its own.
@@ -84,14 +84,17 @@ pub(crate) struct ReportArguments {
     /// How many boots on each machine
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub(crate) runs: usize,
-    /// Only this image, stock or soft; may repeat
+    /// Only the image over this stack, smoltcp or embassy; may repeat
+    #[arg(long, value_name = "STACK")]
+    pub(crate) stack: Vec<Stack>,
+    /// Only this build, stock or soft; may repeat
     #[arg(long, value_name = "FLAVOUR")]
     pub(crate) flavour: Vec<Flavour>,
     /// Only this machine; may repeat
     #[arg(long, value_name = "MACHINE")]
     pub(crate) machine: Vec<Machine>,
     /// This image, already built, instead of the project's
-    #[arg(long, value_name = "FILE", conflicts_with = "flavour")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["stack", "flavour"])]
     pub(crate) image: Option<PathBuf>,
     /// The kernel command line of the boots
     #[arg(

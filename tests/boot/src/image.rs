@@ -1,4 +1,4 @@
-//! The project's own image, built once in a process.
+//! The project's own images, built once in a process.
 
 use core::fmt;
 use core::str::FromStr;
@@ -8,10 +8,7 @@ use std::sync::OnceLock;
 
 use crate::Error;
 
-/// The program's name.
-const IMAGE: &str = "imds-image";
-
-/// Which build of the image.
+/// Which build of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Flavour {
     /// `stock`: by the stock toolchain, with SSE.
@@ -51,28 +48,93 @@ impl FromStr for Flavour {
     }
 }
 
-/// Builds the image with the project's script `firmware/build`, the first time in this process; afterwards, and at the same time
+/// Which image: the network stack that it is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Stack {
+    /// `smoltcp`: `imds-image`.
+    Smoltcp,
+    /// `embassy`: `imds-embassy-image`.
+    Embassy,
+}
+
+impl Stack {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Smoltcp, Self::Embassy];
+
+    /// The name that [`FromStr`] accepts.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Smoltcp => "smoltcp",
+            Self::Embassy => "embassy",
+        }
+    }
+
+    /// The program's name.
+    const fn program(self) -> &'static str {
+        match self {
+            Self::Smoltcp => "imds-image",
+            Self::Embassy => "imds-embassy-image",
+        }
+    }
+}
+
+impl FromStr for Stack {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        Self::ALL
+            .into_iter()
+            .find(|stack| stack.name() == name)
+            .ok_or_else(|| "not a stack; there are smoltcp, embassy".into())
+    }
+}
+
+/// One of the project's images, in one of its builds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Image {
+    /// Which image.
+    pub stack: Stack,
+    /// Which build of it.
+    pub flavour: Flavour,
+}
+
+/// `smoltcp-stock`.
+impl fmt::Display for Image {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.stack.name(), self.flavour)
+    }
+}
+
+/// Builds all images with the project's script `firmware/build`, the first time in this process; afterwards, and at the same time
 /// in other threads, gives what that has made: the path of the image with all its symbols.
 ///
 /// # Errors
 ///
 /// The script failed, and what it said is in the error.
-pub fn build(flavour: Flavour) -> Result<&'static Path, Error> {
-    static STOCK: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    static SOFT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    let built = match flavour {
+pub fn build(image: Image) -> Result<&'static Path, Error> {
+    static STOCK: OnceLock<Result<Vec<PathBuf>, String>> = OnceLock::new();
+    static SOFT: OnceLock<Result<Vec<PathBuf>, String>> = OnceLock::new();
+    let built = match image.flavour {
         Flavour::Stock => &STOCK,
         Flavour::Soft => &SOFT,
     };
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../firmware/build");
-    match built.get_or_init(|| run(&script, flavour)) {
-        Ok(path) => Ok(path),
-        Err(said) => Err(Error::Failed(script, said.clone())),
-    }
+    let program = image.stack.program();
+    let found = match built.get_or_init(|| run(&script, image.flavour)) {
+        Ok(paths) => paths
+            .iter()
+            .find(|path| path.ends_with(program) && path.is_file())
+            .ok_or_else(|| format!("no {program} among what it built: {paths:?}")),
+        Err(said) => Err(said.clone()),
+    };
+    found
+        .map(PathBuf::as_path)
+        .map_err(|said| Error::Failed(script, said))
 }
 
-/// Runs the script. It prints the paths of all that it built, and one of them is the image.
-fn run(script: &Path, flavour: Flavour) -> Result<PathBuf, String> {
+/// Runs the script. It prints the paths of all that it built.
+fn run(script: &Path, flavour: Flavour) -> Result<Vec<PathBuf>, String> {
     let output = Command::new(script)
         .arg(flavour.name())
         .output()
@@ -82,10 +144,5 @@ fn run(script: &Path, flavour: Flavour) -> Result<PathBuf, String> {
         let errors = String::from_utf8_lossy(&output.stderr);
         return Err(format!("{}\n{said}{errors}", output.status));
     }
-    let image = |path: &PathBuf| path.file_name().is_some_and(|name| name == IMAGE);
-    said.lines()
-        .map(PathBuf::from)
-        .find(image)
-        .filter(|path| path.is_file())
-        .ok_or_else(|| format!("no {IMAGE} among what it built: {said}"))
+    Ok(said.lines().map(PathBuf::from).collect())
 }

@@ -33,7 +33,7 @@ mod scratch;
 pub use boot::Boot;
 pub use ending::{Ending, LastLine};
 pub use error::Error;
-pub use image::{Flavour, build};
+pub use image::{Flavour, Image, Stack, build};
 pub use log::LogLine;
 pub use machine::{Machine, Transport, UnknownMachine};
 pub use outcome::Outcome;

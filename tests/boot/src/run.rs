@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use imds_boot::report::{Row, Sizes, measure, table};
-use imds_boot::{Boot, Ending, Error, Flavour, Machine, Outcome, build};
+use imds_boot::{Boot, Ending, Error, Flavour, Image, Machine, Outcome, Stack, build};
 use imds_mock::{Mock, Profile, Tree};
 use imds_peer::Wire;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -198,9 +198,15 @@ fn images(arguments: &ReportArguments) -> Result<Vec<(String, PathBuf)>, Error> 
         let name = image.file_name().unwrap_or_default().to_string_lossy();
         return Ok(vec![(name.into_owned(), image.clone())]);
     }
-    or_all(&arguments.flavour, &Flavour::ALL)
+    let flavours = or_all(&arguments.flavour, &Flavour::ALL);
+    or_all(&arguments.stack, &Stack::ALL)
         .iter()
-        .map(|&flavour| Ok((flavour.to_string(), build(flavour)?.to_owned())))
+        .flat_map(|&stack| {
+            flavours
+                .iter()
+                .map(move |&flavour| Image { stack, flavour })
+        })
+        .map(|image| Ok((image.to_string(), build(image)?.to_owned())))
         .collect()
 }
 

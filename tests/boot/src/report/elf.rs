@@ -11,7 +11,7 @@ use crate::Error;
 use crate::scratch::Scratch;
 
 /// The crates whose code is counted as the client's.
-const CLIENT: [&str; 2] = ["imds_core", "imds_smoltcp"];
+const CLIENT: [&str; 3] = ["imds_core", "imds_embassy", "imds_smoltcp"];
 
 /// How large an image is, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

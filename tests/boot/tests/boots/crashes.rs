@@ -1,16 +1,16 @@
 //! Panics, exceptions of the processor and stack overflows print what happened and end the machine
-//! with a status of their own.
+//! with a status of their own. That is the platform's, and the same for every image.
 
 use imds_boot::{Boot, Ending, Flavour, Machine, Outcome};
 
-use crate::{both, image};
+use crate::{both, other};
 
 both! { a_panic an_exception a_stack_overflow sse }
 
 /// Boots the image that crashes in this way.
 #[track_caller]
 fn crash(flavour: Flavour, machine: Machine, how: &str) -> Outcome {
-    let boot = Boot::new(image(flavour).with_file_name("crash"))
+    let boot = Boot::new(other("crash", flavour))
         .machine(machine)
         .append(how);
     boot.run().unwrap_or_else(|error| panic!("{error}"))

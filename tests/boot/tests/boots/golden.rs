@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use imds_boot::{Flavour, Machine};
+use imds_boot::{Flavour, Image, Machine, Stack};
 
-use crate::{boot, image, run};
+use crate::{boot, built, run};
 
 #[track_caller]
 fn assert_golden(name: &str, text: &str) {
@@ -42,16 +42,32 @@ fn masked(line: &str) -> String {
 const WORDS: &str = "imds.get=instance-id imds.get=placement/region imds.walk=tags/instance/ \
                      imds.get=no-such-key imds.seed=1";
 
+/// The same for both.
+const IMAGES: [Image; 2] = [
+    Image {
+        stack: Stack::Smoltcp,
+        flavour: Flavour::Stock,
+    },
+    Image {
+        stack: Stack::Embassy,
+        flavour: Flavour::Stock,
+    },
+];
+
 #[test]
 fn the_serial_port() {
-    let outcome = run(boot(Flavour::Stock, Machine::Microvm, WORDS), 3);
-    assert_golden("serial.out", &outcome.serial);
+    for image in IMAGES {
+        let outcome = run(boot(image, Machine::Microvm, WORDS), 3);
+        assert_golden("serial.out", &outcome.serial);
+    }
 }
 
 #[test]
 fn the_log() {
-    let outcome = run(boot(Flavour::Stock, Machine::Microvm, WORDS), 3);
-    let log = outcome.log(image(Flavour::Stock)).expect("a log");
-    let lines: Vec<String> = log.iter().map(|line| masked(&line.masked())).collect();
-    assert_golden("defmt.out", &(lines.join("\n") + "\n"));
+    for image in IMAGES {
+        let outcome = run(boot(image, Machine::Microvm, WORDS), 3);
+        let log = outcome.log(built(image)).expect("a log");
+        let lines: Vec<String> = log.iter().map(|line| masked(&line.masked())).collect();
+        assert_golden("defmt.out", &(lines.join("\n") + "\n"));
+    }
 }

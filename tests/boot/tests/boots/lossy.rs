@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use imds_boot::{Ending, Flavour, Machine};
+use imds_boot::{Ending, Image, Machine};
 use imds_mock::Tree;
 use imds_peer::Wire;
 
-use crate::{boot, both, sorted};
+use crate::{boot, each, sorted};
 
-both! { a_lossy_wire_gives_the_right_tree_or_a_named_error }
+each! { a_lossy_wire_gives_the_right_tree_or_a_named_error }
 
 /// Boots without a word in `IMDS_BOOT_SEEDS`.
 const SEEDS: u64 = 10;
@@ -31,13 +31,13 @@ fn twenty_nodes() -> Tree {
 
 /// 5 % of the frames lost, 10 % late, some swapped and some doubled. `IMDS_BOOT_SEEDS` says how many
 /// boots, `IMDS_BOOT_REPORT` into which folder a report is to go.
-fn a_lossy_wire_gives_the_right_tree_or_a_named_error(flavour: Flavour) {
+fn a_lossy_wire_gives_the_right_tree_or_a_named_error(image: Image) {
     let seeds = match std::env::var("IMDS_BOOT_SEEDS") {
         Ok(seeds) => seeds.parse().expect("a number of seeds"),
         Err(_) => SEEDS,
     };
     let words = "imds.walk=/latest/meta-data/ imds.lanes=3";
-    let whole = boot(flavour, Machine::Microvm, words).tree(twenty_nodes());
+    let whole = boot(image, Machine::Microvm, words).tree(twenty_nodes());
     let whole = whole.run().expect("a boot");
     let whole = sorted(&whole);
     assert_eq!(whole.len(), 20);
@@ -46,7 +46,7 @@ fn a_lossy_wire_gives_the_right_tree_or_a_named_error(flavour: Flavour) {
     let (mut slowest, mut total) = (Duration::ZERO, Duration::ZERO);
     let mut lost = 0;
     for seed in 0..seeds {
-        let outcome = boot(flavour, Machine::Microvm, words)
+        let outcome = boot(image, Machine::Microvm, words)
             .append(&format!("imds.seed={seed}"))
             .tree(twenty_nodes())
             .wire(Wire::lossy(seed))
@@ -87,7 +87,7 @@ fn a_lossy_wire_gives_the_right_tree_or_a_named_error(flavour: Flavour) {
     );
     print!("{report}");
     if let Some(folder) = std::env::var_os("IMDS_BOOT_REPORT") {
-        let path = Path::new(&folder).join(format!("lossy-{flavour}.out"));
+        let path = Path::new(&folder).join(format!("lossy-{image}.out"));
         fs::write(&path, report).expect("a report that can be written");
     }
     assert!(lost >= seeds, "a wire that lost only {lost} frames");

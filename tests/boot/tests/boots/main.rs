@@ -1,7 +1,8 @@
-//! The project's image, booted: every machine, every way to an address, every kind of server.
+//! The project's images, booted: every machine, every way to an address, every kind of server.
 //!
-//! Each boot is of both builds of the image, by the stock toolchain and for the target without a
-//! floating-point unit; the names of the latter begin with `soft`.
+//! Each boot is of both images, over smoltcp and over embassy-net, in both builds, by the stock
+//! toolchain and for the target without a floating-point unit (those have `soft` in their names). They
+//! are to print the same bytes.
 
 mod crashes;
 mod demands;
@@ -10,20 +11,29 @@ mod golden;
 mod lossy;
 mod trees;
 
-use std::path::Path;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
-use imds_boot::{Boot, Flavour, Machine, Outcome, build};
+use imds_boot::{Boot, Flavour, Image, Machine, Outcome, Stack, build};
 
-/// The image of this build.
+/// The image, built.
 #[track_caller]
-pub(crate) fn image(flavour: Flavour) -> &'static Path {
-    build(flavour).unwrap_or_else(|error| panic!("{flavour}: {error}"))
+pub(crate) fn built(image: Image) -> &'static Path {
+    build(image).unwrap_or_else(|error| panic!("{image}: {error}"))
+}
+
+/// An image that is there once, in this build.
+#[track_caller]
+pub(crate) fn other(name: &str, flavour: Flavour) -> PathBuf {
+    let stack = Stack::Smoltcp;
+    built(Image { stack, flavour }).with_file_name(name)
 }
 
 /// A boot on this machine, with this command line.
 #[track_caller]
-pub(crate) fn boot(flavour: Flavour, machine: Machine, words: &str) -> Boot {
-    Boot::new(image(flavour)).machine(machine).append(words)
+pub(crate) fn boot(image: Image, machine: Machine, words: &str) -> Boot {
+    Boot::new(built(image)).machine(machine).append(words)
 }
 
 /// Boots, and insists on this exit code: by the machine's status and by the last line.
@@ -63,7 +73,23 @@ pub(crate) fn assert_same(left: &[&str], right: &[&str], what: &str) {
     );
 }
 
-/// A test for each build of the image.
+/// That whoever does `what` prints the same: every image, every build, every machine.
+#[track_caller]
+pub(crate) fn assert_printed_by_all(what: &str, image: Image, text: &str) {
+    static FIRST: Mutex<Option<HashMap<String, (Image, String)>>> = Mutex::new(None);
+    let mut first = FIRST
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner());
+    let (who, printed) = first
+        .get_or_insert_default()
+        .entry(what.to_owned())
+        .or_insert_with(|| (image, text.to_owned()))
+        .clone();
+    drop(first);
+    assert_eq!(text, printed, "{what}: {image} here, {who} there");
+}
+
+/// A test for each build of an image that is there once.
 macro_rules! both {
     ($($name:ident)*) => {
         mod stock {
@@ -75,3 +101,21 @@ macro_rules! both {
     };
 }
 pub(crate) use both;
+
+/// A test for each image in each build.
+macro_rules! each {
+    ($($name:ident)*) => {
+        crate::each!(smoltcp_stock Smoltcp Stock: $($name)*);
+        crate::each!(smoltcp_soft Smoltcp Soft: $($name)*);
+        crate::each!(embassy_stock Embassy Stock: $($name)*);
+        crate::each!(embassy_soft Embassy Soft: $($name)*);
+    };
+    ($module:ident $stack:ident $flavour:ident: $($name:ident)*) => {
+        mod $module {
+            use imds_boot::{Flavour, Image, Stack};
+            const IMAGE: Image = Image { stack: Stack::$stack, flavour: Flavour::$flavour };
+            $(#[test] fn $name() { super::$name(IMAGE); })*
+        }
+    };
+}
+pub(crate) use each;

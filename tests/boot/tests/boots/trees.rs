@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use imds_boot::{Flavour, Machine};
+use imds_boot::{Image, Machine};
 use imds_mock::{Mock, Profile, server};
 use imds_peer::{Counters, Options};
 
-use crate::{assert_same, boot, both, run, sorted, values};
+use crate::{assert_printed_by_all, assert_same, boot, each, run, sorted, values};
 
-both! {
+each! {
     the_tree_is_what_imdsctl_dumps
     json_is_the_same_tree
     on_microvm
@@ -57,9 +57,9 @@ fn dump(profile: Profile) -> String {
     String::from_utf8(output.stdout).expect("UTF-8")
 }
 
-fn the_tree_is_what_imdsctl_dumps(flavour: Flavour) {
+fn the_tree_is_what_imdsctl_dumps(image: Image) {
     for profile in [Profile::Ec2, Profile::Ec2Legacy] {
-        let outcome = run(boot(flavour, Machine::Microvm, "").mock(steady(profile)), 0);
+        let outcome = run(boot(image, Machine::Microvm, "").mock(steady(profile)), 0);
         let dumped = dump(profile);
         let lines: Vec<_> = dumped.lines().collect();
         assert_same(&sorted(&outcome), &lines, "the image and imdsctl");
@@ -74,8 +74,8 @@ fn the_tree_is_what_imdsctl_dumps(flavour: Flavour) {
     }
 }
 
-fn json_is_the_same_tree(flavour: Flavour) {
-    let json = boot(flavour, Machine::Microvm, "imds.format=json");
+fn json_is_the_same_tree(image: Image) {
+    let json = boot(image, Machine::Microvm, "imds.format=json");
     let json = run(json.mock(steady(Profile::Ec2)), 0);
     let objects = json.serial.lines().filter(|line| line.starts_with('{'));
     let lines: Vec<String> = objects
@@ -85,14 +85,14 @@ fn json_is_the_same_tree(flavour: Flavour) {
             format!("{path}\t{}", object["value"])
         })
         .collect();
-    let flat = boot(flavour, Machine::Microvm, "");
+    let flat = boot(image, Machine::Microvm, "");
     let flat = run(flat.mock(steady(Profile::Ec2)), 0);
     assert_eq!(lines, values(&flat));
 }
 
 /// Every way to an address, one lane and three, and every server that has a tree. One lane gives
 /// the same bytes each time; three give the same lines.
-fn everywhere(flavour: Flavour, machine: Machine) {
+fn everywhere(image: Image, machine: Machine) {
     let ec2 = [
         ("", "dhcp"),
         ("ip=172.31.40.9/20,172.31.32.1", "static"),
@@ -110,18 +110,15 @@ fn everywhere(flavour: Flavour, machine: Machine) {
     for profile in [Profile::Ec2, Profile::Ec2Legacy] {
         let dumped = dump(profile);
         let dumped: Vec<_> = dumped.lines().collect();
-        let mut first: Option<String> = None;
         for (words, how) in ec2 {
-            let outcome = run(boot(flavour, machine, words).mock(steady(profile)), 0);
-            let bytes = outcome.result();
+            let outcome = run(boot(image, machine, words).mock(steady(profile)), 0);
             assert_same(&sorted(&outcome), &dumped, how);
-            let first = first.get_or_insert_with(|| bytes.to_owned());
-            assert_eq!(bytes, first, "{machine}, {profile:?}, {how}");
+            assert_printed_by_all(&format!("{profile:?}"), image, outcome.result());
             // DHCP is for those who were not told.
             let wanted = words.is_empty() || words.contains("dhcp");
             assert_eq!(outcome.counters().dhcp_acks > 0, wanted, "{outcome}");
 
-            let three = boot(flavour, machine, words).append("imds.lanes=3");
+            let three = boot(image, machine, words).append("imds.lanes=3");
             let three = run(three.mock(steady(profile)), 0);
             assert_eq!(
                 sorted(&three),
@@ -132,21 +129,19 @@ fn everywhere(flavour: Flavour, machine: Machine) {
     }
     let dumped = dump(Profile::Mmds);
     let dumped: Vec<_> = dumped.lines().collect();
-    let mut first: Option<String> = None;
     for words in [
         "ip=ll",
         "ip=169.254.10.9/16 imds.link-local=true",
         "ip=169.254.11.9:::255.255.0.0 imds.link-local=true",
     ] {
         let mmds = |words: &str| {
-            boot(flavour, machine, words)
+            boot(image, machine, words)
                 .mock(steady(Profile::Mmds))
                 .options(Options::for_profile(Profile::Mmds))
         };
         let outcome = run(mmds(words), 0);
         assert_same(&sorted(&outcome), &dumped, words);
-        let first = first.get_or_insert_with(|| outcome.result().to_owned());
-        assert_eq!(outcome.result(), first, "{machine}, {words}");
+        assert_printed_by_all("mmds", image, outcome.result());
         let three = run(mmds(words).append("imds.lanes=3"), 0);
         let what = format!("{machine}, {words}");
         assert_same(&sorted(&three), &sorted(&outcome), &what);
@@ -159,25 +154,25 @@ fn everywhere(flavour: Flavour, machine: Machine) {
     }
 }
 
-fn on_microvm(flavour: Flavour) {
-    everywhere(flavour, Machine::Microvm);
+fn on_microvm(image: Image) {
+    everywhere(image, Machine::Microvm);
 }
 
-fn on_microvm_with_acpi(flavour: Flavour) {
-    everywhere(flavour, Machine::MicrovmAcpi);
+fn on_microvm_with_acpi(image: Image) {
+    everywhere(image, Machine::MicrovmAcpi);
 }
 
-fn on_pc(flavour: Flavour) {
-    everywhere(flavour, Machine::Pc);
+fn on_pc(image: Image) {
+    everywhere(image, Machine::Pc);
 }
 
-fn on_q35(flavour: Flavour) {
-    everywhere(flavour, Machine::Q35);
+fn on_q35(image: Image) {
+    everywhere(image, Machine::Q35);
 }
 
-fn single_values_in_the_order_asked_for(flavour: Flavour) {
+fn single_values_in_the_order_asked_for(image: Image) {
     let words = "imds.get=placement/region imds.get=instance-id imds.walk=tags/instance/";
-    let outcome = run(boot(flavour, Machine::Microvm, words), 0);
+    let outcome = run(boot(image, Machine::Microvm, words), 0);
     let paths: Vec<_> = values(&outcome)
         .iter()
         .map(|line| line.split('\t').next().expect("a path"))
