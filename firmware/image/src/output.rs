@@ -119,6 +119,8 @@ impl<W: Write> Printer<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use imds_core::Missing;
+    use imds_core::walk::{BadName, Sensitive};
     use std::string::String;
 
     fn printed(format: Format, print: impl FnOnce(&mut Printer<&mut String>)) -> (String, u8) {
@@ -165,6 +167,44 @@ mod tests {
             let (text, code) = printed(format, |_| {});
             assert_eq!((text.as_str(), code), ("exit=0 cause=ok\n", 0));
         }
+    }
+
+    #[test]
+    fn a_node_that_went_is_nothing_unless_it_was_asked_for() {
+        let op = imds_core::Client::<1>::new(imds_core::Config::default())
+            .get(imds_core::Instant::ZERO, "/a")
+            .expect("the first one");
+        let (text, code) = printed(Format::Flat, |printer| {
+            let mut missing = |asked, path, name: &[u8], why| {
+                let missing = Missing {
+                    op,
+                    path,
+                    name,
+                    why,
+                };
+                printer.node(asked, &Node::Missing(missing));
+            };
+            missing("/a/", "/a/went", b"", Why::Absent);
+            missing("/a/", "/a/secret", b"", Why::LeftOut(Sensitive::UserData));
+            missing("/a/", "/a", b"", Why::Absent);
+            missing(
+                "/a/",
+                "/a/",
+                b"b\0",
+                Why::BadName(BadName::ControlCharacter),
+            );
+            let (path, value) = ("", &b"value"[..]);
+            printer.node("/b", &Node::Leaf { op, path, value });
+            printer.ended("/c", Ok(Reply::Absent));
+        });
+        let lines = [
+            "error: /a: 404: no such key\n",
+            "error: /a/: a line of the listing holds a control character: b\\x00\n",
+            "/b\t\"value\"\n",
+            "error: /c: 404: no such key\n",
+            "exit=9 cause=not-imds\n",
+        ];
+        assert_eq!((text, code), (lines.concat(), 9));
     }
 
     #[test]
