@@ -2,7 +2,7 @@
 
 use std::env;
 
-/// Bytes of stack. Some 110 KiB were in use at most, with `imds.lanes=4`; the log of a boot says.
+/// Bytes of stack. Some 100 KiB were in use at most, with `imds.lanes=4`; the log of a boot says.
 const STACK: u32 = 144 * 1024;
 
 fn main() {
