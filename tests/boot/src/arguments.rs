@@ -42,9 +42,9 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct BootArguments {
-    /// The machine: microvm, microvm-acpi, pc or q35
-    #[arg(long, value_name = "MACHINE", default_value_t = Machine::Microvm)]
-    pub(crate) machine: Machine,
+    /// The machine: microvm, microvm-acpi, pc or q35; lm3s6965evb, if the image is of Arm. Without a word microvm, or that
+    #[arg(long, value_name = "MACHINE")]
+    pub(crate) machine: Option<Machine>,
     /// Memory in MiB
     #[arg(long, value_name = "MIB", default_value_t = 8)]
     pub(crate) memory: u32,
@@ -72,7 +72,7 @@ pub(crate) struct BootArguments {
     /// The time limit in seconds
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
     pub(crate) timeout: Duration,
-    /// The image: an ELF file with a PVH note
+    /// The image: an ELF file, with a PVH note if it is of x86-64
     pub(crate) image: Option<PathBuf>,
     /// The kernel command line. Without one (and without --append) it asks for the instance's id and region, its tags,
     /// and then everything; with the profile mmds, for everything, from a link-local address. Options may stand among the words
@@ -136,7 +136,7 @@ mod tests {
             "-x",
         ]);
         let boot = arguments.boot;
-        assert_eq!((boot.machine, boot.memory), (Machine::Q35, 4));
+        assert_eq!((boot.machine, boot.memory), (Some(Machine::Q35), 4));
         assert_eq!(boot.words, ["imds.get=/a", "-x"]);
     }
 

@@ -30,7 +30,7 @@ pub struct Boot {
     pub(crate) log_port: bool,
     pub(crate) mac: [u8; 6],
     pub(crate) extra: Vec<String>,
-    qemu: PathBuf,
+    qemu: Option<PathBuf>,
     mock: Mock,
     options: Option<Options>,
     wire: Wire,
@@ -53,7 +53,7 @@ impl Boot {
             log_port: true,
             mac: GUEST_MAC,
             extra: Vec::new(),
-            qemu: "qemu-system-x86_64".into(),
+            qemu: None,
             mock: Mock::new(Profile::Ec2),
             options: None,
             wire: Wire::perfect(),
@@ -162,10 +162,10 @@ impl Boot {
         self
     }
 
-    /// With this QEMU.
+    /// With this QEMU, and not the one on the search path.
     #[must_use]
     pub fn qemu(mut self, program: impl Into<PathBuf>) -> Self {
-        self.qemu = program.into();
+        self.qemu = Some(program.into());
         self
     }
 
@@ -215,7 +215,9 @@ impl Boot {
             timeout: self.timeout,
             interrupt: &self.interrupt,
         };
-        let ran = process::run(&self.qemu, &arguments, limits, on_serial)?;
+        let qemu = self.qemu.unwrap_or_else(|| self.machine.qemu().into());
+        let meaning = self.machine.ending();
+        let ran = process::run(&qemu, &arguments, limits, meaning, on_serial)?;
         let wall = began.elapsed();
         Ok(Outcome {
             serial: String::from_utf8_lossy(&ran.stdout).into_owned(),
@@ -225,7 +227,7 @@ impl Boot {
             stderr: String::from_utf8_lossy(&ran.stderr).into_owned(),
             link: peer.stop().map_err(Error::Peer)?,
             wall,
-            command: command::quoted(&self.qemu, &arguments),
+            command: command::quoted(&qemu, &arguments),
         })
     }
 }

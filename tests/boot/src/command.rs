@@ -3,10 +3,13 @@
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
-use crate::{Boot, Transport};
+use crate::{Boot, Machine, Transport, arm};
 
 /// The arguments for this boot, with the peer at `socket` and the second serial port in `log`.
 pub(crate) fn arguments(boot: &Boot, socket: &Path, log: &Path) -> Vec<OsString> {
+    if boot.machine == Machine::Lm3s6965evb {
+        return arm::arguments(boot, socket, log);
+    }
     let transport = boot.transport.unwrap_or_else(|| boot.machine.transport());
     let mut args: Vec<OsString> = Vec::new();
     let mut push = |words: &[&str]| args.extend(words.iter().map(OsString::from));
@@ -59,14 +62,14 @@ fn card(transport: Transport, mac: [u8; 6]) -> Option<String> {
         Transport::Pci => "virtio-net-pci,romfile=",
         Transport::PciModern => "virtio-net-pci,romfile=,disable-legacy=on,disable-modern=off",
         Transport::PciLegacy => "virtio-net-pci,romfile=,disable-legacy=off,disable-modern=on",
-        Transport::None => return None,
+        Transport::None | Transport::OnChip => return None,
     };
     let mac = mac.map(|byte| format!("{byte:02x}")).join(":");
     Some(format!("{kind},netdev=net,mac={mac}"))
 }
 
 /// An option that ends with a path. In options a comma is written twice.
-fn with_path(option: &str, path: &Path) -> OsString {
+pub(crate) fn with_path(option: &str, path: &Path) -> OsString {
     let mut whole = OsString::from(option);
     for (i, part) in path
         .as_os_str()
@@ -104,7 +107,6 @@ fn quote(word: &OsStr) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Machine;
 
     fn line(boot: &Boot) -> String {
         let arguments = arguments(boot, Path::new("/tmp/x/net"), Path::new("/tmp/x/log"));

@@ -113,15 +113,26 @@ impl fmt::Display for Image {
 ///
 /// The script failed, and what it said is in the error.
 pub fn build(image: Image) -> Result<&'static Path, Error> {
-    static STOCK: OnceLock<Result<Vec<PathBuf>, String>> = OnceLock::new();
-    static SOFT: OnceLock<Result<Vec<PathBuf>, String>> = OnceLock::new();
+    static STOCK: Built = Built::new();
+    static SOFT: Built = Built::new();
     let built = match image.flavour {
         Flavour::Stock => &STOCK,
         Flavour::Soft => &SOFT,
     };
+    built_by(built, image.flavour.name(), image.stack.program())
+}
+
+/// What the script has made.
+pub(crate) type Built = OnceLock<Result<Vec<PathBuf>, String>>;
+
+/// The image of this name, which the script builds if it is told this word.
+pub(crate) fn built_by(
+    built: &'static Built,
+    word: &str,
+    program: &str,
+) -> Result<&'static Path, Error> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../firmware/build");
-    let program = image.stack.program();
-    let found = match built.get_or_init(|| run(&script, image.flavour)) {
+    let found = match built.get_or_init(|| run(&script, word)) {
         Ok(paths) => paths
             .iter()
             .find(|path| path.ends_with(program) && path.is_file())
@@ -134,9 +145,9 @@ pub fn build(image: Image) -> Result<&'static Path, Error> {
 }
 
 /// Runs the script. It prints the paths of all that it built.
-fn run(script: &Path, flavour: Flavour) -> Result<Vec<PathBuf>, String> {
+fn run(script: &Path, word: &str) -> Result<Vec<PathBuf>, String> {
     let output = Command::new(script)
-        .arg(flavour.name())
+        .arg(word)
         .output()
         .map_err(|error| error.to_string())?;
     let said = String::from_utf8_lossy(&output.stdout);

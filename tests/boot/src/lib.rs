@@ -18,6 +18,7 @@
 //! Every boot has a time limit; a QEMU that is still there when the limit, the caller or the caller's panic comes is
 //! killed, and the files of the boot are removed.
 
+mod arm;
 mod boot;
 mod command;
 mod ending;
@@ -30,6 +31,7 @@ mod process;
 pub mod report;
 mod scratch;
 
+pub use arm::build_cortex_m;
 pub use boot::Boot;
 pub use ending::{Ending, LastLine};
 pub use error::Error;

@@ -3,6 +3,8 @@
 use core::fmt;
 use core::str::FromStr;
 
+use crate::{Ending, arm};
+
 /// A kind of machine. Each has a name, the same on the command line and in `Display`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Machine {
@@ -14,10 +16,12 @@ pub enum Machine {
     Pc,
     /// `q35`: a newer chipset, with PCI Express.
     Q35,
+    /// `lm3s6965evb`: a microcontroller, an Arm Cortex-M3 with 64 KiB of memory. For an image of its own.
+    Lm3s6965evb,
 }
 
 impl Machine {
-    /// Every machine, in the order of the documentation.
+    /// Every machine of x86-64, in the order of the documentation.
     pub const ALL: [Self; 4] = [Self::Microvm, Self::MicrovmAcpi, Self::Pc, Self::Q35];
 
     /// The name that [`FromStr`] accepts.
@@ -28,6 +32,33 @@ impl Machine {
             Self::MicrovmAcpi => "microvm-acpi",
             Self::Pc => "pc",
             Self::Q35 => "q35",
+            Self::Lm3s6965evb => "lm3s6965evb",
+        }
+    }
+
+    /// The machine that this image is for: `microvm`, unless it is of Arm.
+    #[must_use]
+    pub fn of_image(elf: &[u8]) -> Self {
+        const EM_ARM: &[u8] = &[40, 0];
+        match elf.get(18..20) {
+            Some(EM_ARM) => Self::Lm3s6965evb,
+            Some(_) | None => Self::Microvm,
+        }
+    }
+
+    /// The QEMU that has it.
+    pub(crate) const fn qemu(self) -> &'static str {
+        match self {
+            Self::Microvm | Self::MicrovmAcpi | Self::Pc | Self::Q35 => "qemu-system-x86_64",
+            Self::Lm3s6965evb => "qemu-system-arm",
+        }
+    }
+
+    /// What an exit status of QEMU means on it.
+    pub(crate) const fn ending(self) -> fn(i32) -> Ending {
+        match self {
+            Self::Microvm | Self::MicrovmAcpi | Self::Pc | Self::Q35 => Ending::of_status,
+            Self::Lm3s6965evb => arm::ending,
         }
     }
 
@@ -38,6 +69,7 @@ impl Machine {
             Self::MicrovmAcpi => "microvm",
             Self::Pc => "pc",
             Self::Q35 => "q35",
+            Self::Lm3s6965evb => "lm3s6965evb",
         }
     }
 
@@ -46,6 +78,7 @@ impl Machine {
         match self {
             Self::Microvm | Self::MicrovmAcpi => Transport::Mmio,
             Self::Pc | Self::Q35 => Transport::Pci,
+            Self::Lm3s6965evb => Transport::OnChip,
         }
     }
 }
@@ -65,6 +98,8 @@ pub enum Transport {
     PciLegacy,
     /// Not at all: there is none.
     None,
+    /// Part of the chip.
+    OnChip,
 }
 
 impl fmt::Display for Machine {
@@ -79,6 +114,7 @@ impl FromStr for Machine {
     fn from_str(name: &str) -> Result<Self, UnknownMachine> {
         Self::ALL
             .into_iter()
+            .chain([Self::Lm3s6965evb])
             .find(|machine| machine.name() == name)
             .ok_or(UnknownMachine)
     }
@@ -91,10 +127,10 @@ pub struct UnknownMachine;
 impl fmt::Display for UnknownMachine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("not a machine; there are")?;
-        for (i, machine) in Machine::ALL.into_iter().enumerate() {
-            write!(f, "{} {machine}", if i == 0 { "" } else { "," })?;
+        for machine in Machine::ALL {
+            write!(f, " {machine},")?;
         }
-        Ok(())
+        write!(f, " {}", Machine::Lm3s6965evb)
     }
 }
 
@@ -106,13 +142,13 @@ mod tests {
 
     #[test]
     fn every_machine_is_found_by_the_name_it_prints() {
-        for machine in Machine::ALL {
+        for machine in Machine::ALL.into_iter().chain([Machine::Lm3s6965evb]) {
             assert_eq!(machine.to_string().parse(), Ok(machine));
         }
         let error = "vax".parse::<Machine>().expect_err("no such machine");
         assert_eq!(
             error.to_string(),
-            "not a machine; there are microvm, microvm-acpi, pc, q35"
+            "not a machine; there are microvm, microvm-acpi, pc, q35, lm3s6965evb"
         );
     }
 }

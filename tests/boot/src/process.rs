@@ -15,8 +15,13 @@ use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
 use crate::{Ending, Error};
 
-/// Where Debian keeps QEMU.
-const PACKAGE: &str = "qemu-system-x86";
+/// Where Debian keeps a QEMU.
+fn package(program: &Path) -> &'static str {
+    match program.ends_with("qemu-system-arm") {
+        true => "qemu-system-arm",
+        false => "qemu-system-x86",
+    }
+}
 
 /// How often the caller's flag is looked at.
 const GLANCE: Duration = Duration::from_millis(50);
@@ -45,11 +50,12 @@ impl Drop for Guard {
     }
 }
 
-/// Runs a program to its end, or to the limit.
+/// Runs a program to its end, or to the limit. `meaning` is that of its exit status.
 pub(crate) fn run(
     program: &Path,
     arguments: &[OsString],
     limits: Limits<'_>,
+    meaning: fn(i32) -> Ending,
     mut on_stdout: impl FnMut(&[u8]),
 ) -> Result<Ran, Error> {
     let began = Instant::now();
@@ -83,7 +89,7 @@ pub(crate) fn run(
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => match guard.0.try_wait() {
-                Ok(Some(status)) => break ending(status),
+                Ok(Some(status)) => break ending(status, meaning),
                 // Its output is closed, so it is about to end.
                 Ok(None) => thread::sleep(Duration::from_millis(1)),
                 Err(error) => return Err(Error::File(program.to_owned(), error)),
@@ -114,7 +120,7 @@ fn start(program: &Path, arguments: &[OsString], timeout: Duration) -> Result<Gu
             if error.kind() == io::ErrorKind::NotFound {
                 Error::Missing {
                     program: program.to_owned(),
-                    package: PACKAGE,
+                    package: package(program),
                 }
             } else {
                 Error::File(program.to_owned(), error)
@@ -145,9 +151,9 @@ fn forward(mut from: impl Read, mut to: impl FnMut(Vec<u8>) -> bool) {
     }
 }
 
-fn ending(status: ExitStatus) -> Ending {
+fn ending(status: ExitStatus, meaning: fn(i32) -> Ending) -> Ending {
     match (status.code(), status.signal()) {
-        (Some(code), _) => Ending::of_status(code),
+        (Some(code), _) => meaning(code),
         (None, Some(signal)) => Ending::Signal(signal),
         (None, None) => Ending::Other(-1),
     }
@@ -165,6 +171,7 @@ mod tests {
             Path::new("/bin/sh"),
             &arguments,
             Limits { timeout, interrupt },
+            Ending::of_status,
             |_| {},
         )
     }
@@ -210,7 +217,13 @@ mod tests {
             timeout: LONG,
             interrupt: &NEVER,
         };
-        let Err(error) = run(Path::new("qemu-system-vax"), &[], limits, |_| {}) else {
+        let Err(error) = run(
+            Path::new("qemu-system-vax"),
+            &[],
+            limits,
+            Ending::of_status,
+            |_| {},
+        ) else {
             panic!("there is no such machine");
         };
         assert_eq!(

@@ -60,8 +60,15 @@ fn boot(arguments: &BootArguments) -> Result<u8, Error> {
     if let Some(path) = &arguments.data {
         mock = mock.tree(read_tree(path)?);
     }
+    let machine = match arguments.machine {
+        Some(machine) => machine,
+        None => {
+            let elf = fs::read(image).map_err(|error| Error::File(image.clone(), error))?;
+            Machine::of_image(&elf)
+        }
+    };
     let mut boot = Boot::new(image)
-        .machine(arguments.machine)
+        .machine(machine)
         .memory(arguments.memory)
         .mock(mock)
         .append(&command_line(arguments))
