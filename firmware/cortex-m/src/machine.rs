@@ -1,7 +1,7 @@
 //! From the first instruction to what an image is given.
 
 use cortex_m::interrupt::InterruptNumber;
-use cortex_m::peripheral::NVIC;
+use cortex_m::peripheral::{MPU, NVIC};
 use cortex_m_rt::exception;
 use static_cell::ConstStaticCell;
 
@@ -38,6 +38,7 @@ impl Machine {
         static ETHERNET: ConstStaticCell<Ethernet<Controller>> =
             ConstStaticCell::new(Ethernet::new(Controller));
         let processor = cortex_m::Peripherals::take().expect("it is taken once");
+        guard(&processor.MPU);
         clock();
         pins();
         UART0.init(1736); // 27.13
@@ -53,6 +54,19 @@ impl Machine {
             ethernet,
             seed: seed(mac),
         }
+    }
+}
+
+/// Makes 64 KiB below the stack a fault in any case: QEMU has what is written where nothing is go
+/// nowhere, and what is read from there be 0.
+fn guard(mpu: &MPU) {
+    let (below, no_access, size, on) = (0x1fff_0000, 1 << 28, 15 << 1, 1);
+    // SAFETY: nothing is there.
+    unsafe {
+        mpu.rbar.write(below | 1 << 4);
+        mpu.rasr.write(no_access | size | on);
+        // All else is as it was.
+        mpu.ctrl.write(1 << 2 | 1);
     }
 }
 

@@ -8,9 +8,12 @@ mod network;
 use core::fmt::{self, Write as _};
 
 use embassy_executor::Spawner;
-use imds_core::{Cause, Reply, walk};
+use embassy_time::Instant;
+use imds_core::flat::Text;
+use imds_core::model::{ROLES, ReadError, RoleCredentials, role_name};
+use imds_core::{Cause, Error, Node, Reply, walk};
 use imds_cortex_m::{Console, Machine, exit, stack};
-use imds_embassy::{Client, EmbassyTimer};
+use imds_embassy::net::{Client, Resources};
 use imds_image::options::{Job, Options, absolute};
 use imds_image::output::Printer;
 use static_cell::ConstStaticCell;
@@ -18,6 +21,14 @@ use static_cell::ConstStaticCell;
 /// The longest value that can be read: EC2 takes user-data of 16 KiB, and nothing there is longer.
 const LONGEST: u32 = 16 * 1024;
 static VALUE: ConstStaticCell<[u8; LONGEST as usize]> = ConstStaticCell::new([0; LONGEST as usize]);
+
+/// The longest session token of credentials; EC2's have some 1,500 bytes.
+const TOKEN: usize = 2048;
+
+/// The listing that has the name of the role, which has at most 64 bytes.
+const LISTING: usize = 256;
+
+static RESOURCES: ConstStaticCell<Resources> = ConstStaticCell::new(Resources::new());
 
 #[embassy_executor::main]
 async fn main(spawner: Spawner) {
@@ -47,44 +58,119 @@ async fn run(machine: Machine, spawner: Spawner) -> Result<u8, u8> {
     let stack = network::bring_up(spawner, machine.ethernet, address, config.seed)
         .await
         .map_err(|why| fail(Cause::Unreachable, why))?;
-
-    let tcp = network::tcp(stack);
-    let mut client = Client::<_, _, 2048, 1024>::new(&tcp, EmbassyTimer, config)
+    let mut client = Client::new(stack, RESOURCES.take(), config)
         .map_err(|misuse| fail(Cause::Usage, misuse))?;
+    client.allow_link_local_source(options.link_local);
+
     let memory = VALUE.take();
-    let mut printer = Printer::new(Console, options.format);
+    let mut results = Results::new(&options);
+    let mut reachable = true;
     for job in &options.jobs {
         let (Job::Get(typed) | Job::Walk(typed)) = job;
         let path = absolute(typed).expect("the command line was checked");
         let ended = match job {
-            Job::Get(_) => match client.get(&path, memory).await {
-                Ok(Some(value)) => {
-                    printer.value(&path, value);
-                    Ok(Reply::Found)
-                }
-                Ok(None) => Ok(Reply::Absent),
-                Err(error) => Err(error),
-            },
-            Job::Walk(_) => {
-                let options = walk::Options::default();
-                match client.walk(&path, options, memory) {
-                    Ok(mut walk) => loop {
-                        match walk.next().await {
-                            Ok(Some(node)) => printer.node(&path, &node),
-                            Ok(None) => break Ok(Reply::Found),
-                            Err(error) => break Err(error),
-                        }
-                    },
-                    Err(error) => Err(error),
-                }
-            }
+            Job::Get(_) => get(&mut client, &path, memory, &mut results).await,
+            Job::Walk(_) => walk(&mut client, &path, memory, &mut results).await,
         };
-        printer.ended(&path, ended);
+        reachable &= ended.is_ok();
+        results.printer.ended(&path, ended);
     }
-    Ok(printer.finish())
+    if reachable {
+        match credentials(&mut client, memory).await {
+            Ok(()) => {}
+            Err(ReadError::Imds(error)) => results.printer.failure(error.cause(), ROLES, error),
+            Err(ReadError::Document(error)) => {
+                results.printer.failure(Cause::NotImds, ROLES, error);
+            }
+        }
+    }
+    Ok(results.finish())
 }
 
-/// Ends before there is anything to print but this.
+async fn get(
+    client: &mut Client<'_>,
+    path: &str,
+    memory: &mut [u8],
+    results: &mut Results,
+) -> Result<Reply, Error> {
+    let Some(value) = client.get(path, memory).await? else {
+        return Ok(Reply::Absent);
+    };
+    results.count();
+    results.printer.value(path, value);
+    Ok(Reply::Found)
+}
+
+async fn walk(
+    client: &mut Client<'_>,
+    path: &str,
+    memory: &mut [u8],
+    results: &mut Results,
+) -> Result<Reply, Error> {
+    let mut walk = client.walk(path, walk::Options::default(), memory)?;
+    while let Some(node) = walk.next().await? {
+        if let Node::Leaf { .. } = node {
+            results.count();
+        }
+        results.printer.node(path, &node);
+    }
+    Ok(Reply::Walked(walk.summary().unwrap_or_default()))
+}
+
+/// Reads the credentials of the instance's role, and prints whose they are and for how long.
+async fn credentials(client: &mut Client<'_>, memory: &mut [u8]) -> Result<(), ReadError> {
+    let (listing, document) = memory.split_at_mut(LISTING);
+    let role = client.get(ROLES, listing).await?.and_then(role_name);
+    let credentials: Option<RoleCredentials<TOKEN>> = client.credentials(document).await?;
+    let _ = match (role, credentials) {
+        (Some(role), Some(credentials)) => {
+            let until = credentials.expiration().as_str();
+            writeln!(Console, "credentials: of {}, until {until}", Text(role))
+        }
+        (Some(_) | None, _) => writeln!(Console, "credentials: none"),
+    };
+    Ok(())
+}
+
+/// What was read, and when it came.
+struct Results {
+    printer: Printer<Console>,
+    first: Option<Instant>,
+    last: Instant,
+    values: u32,
+}
+
+impl Results {
+    fn new(options: &Options<'_>) -> Self {
+        Self {
+            printer: Printer::new(Console, options.format),
+            first: None,
+            last: Instant::MIN,
+            values: 0,
+        }
+    }
+
+    fn count(&mut self) {
+        self.last = Instant::now();
+        self.first.get_or_insert(self.last);
+        self.values += 1;
+    }
+
+    /// Logs when values came, and prints the last line. Answers the exit code.
+    fn finish(self) -> u8 {
+        if let Some(first) = self.first {
+            defmt::info!("first byte after {=u64} us", first.as_micros());
+            defmt::info!(
+                "last byte after {=u64} us, {=u32} values",
+                self.last.as_micros(),
+                self.values
+            );
+        }
+        self.printer.finish()
+    }
+}
+
+/// Prints why there is nothing to print but this. Answers the exit code.
 fn fail(cause: Cause, why: impl fmt::Display) -> u8 {
     let (code, name) = (cause.exit_code(), cause.name());
     let _ = write!(Console, "error: {why}\nexit={code} cause={name}\n");

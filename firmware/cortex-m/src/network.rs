@@ -3,7 +3,6 @@
 use core::net::{IpAddr, Ipv4Addr};
 
 use embassy_executor::Spawner;
-use embassy_net::tcp::client::{TcpClient, TcpClientState};
 use embassy_net::{
     Config, ConfigV4, DhcpConfig, Ipv4Cidr, Runner, Stack, StackResources, StaticConfigV4,
 };
@@ -12,7 +11,7 @@ use imds_core::Endpoint;
 use imds_core::config::Target;
 use imds_cortex_m::ethernet::{Controller, Ethernet};
 use imds_image::options::{Address, Options, link_local_of};
-use static_cell::{ConstStaticCell, StaticCell};
+use static_cell::StaticCell;
 
 /// How long a DHCP server may take. EC2's answers within milliseconds.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -114,11 +113,4 @@ pub(crate) async fn bring_up(
 #[embassy_executor::task]
 async fn run(mut runner: Runner<'static, Card>) -> ! {
     runner.run().await
-}
-
-/// Sockets of the stack, for one connection.
-pub(crate) fn tcp(stack: Stack<'static>) -> TcpClient<'static, 1, 1024, 1024> {
-    static STATE: ConstStaticCell<TcpClientState<1, 1024, 1024>> =
-        ConstStaticCell::new(TcpClientState::new());
-    TcpClient::new(stack, STATE.take())
 }

@@ -1,4 +1,4 @@
-//! Ends badly, in the way its command line asks for: `panic`, `invalid`, `unmapped` or `stack`.
+//! Ends badly, in the way its command line asks for: `panic`, `invalid`, `guard` or `stack`.
 #![no_std]
 #![no_main]
 
@@ -13,12 +13,12 @@ fn main() -> ! {
     let length = match machine.command_line {
         Some("panic") => panic!("as it was asked to"),
         Some("invalid") => cortex_m::asm::udf(),
-        // SAFETY: there is no memory, and no harm; this is a fault.
-        Some("unmapped") => unsafe { (0x6000_0000 as *const u32).read_volatile() as usize },
+        // SAFETY: nothing is there, and this is a fault.
+        Some("guard") => unsafe { (0x1fff_f000 as *const usize).read_volatile() },
         Some("stack") => deeper(0),
         _ => 0,
     };
-    let _ = writeln!(Console, "{length}? panic, invalid, unmapped or stack");
+    let _ = writeln!(Console, "{length}? panic, invalid, guard or stack");
     exit(2)
 }
 
