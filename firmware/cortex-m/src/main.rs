@@ -45,14 +45,17 @@ async fn main(spawner: Spawner) {
 
 /// The exit code, either way.
 async fn run(machine: Machine, spawner: Spawner) -> Result<u8, u8> {
-    let line = machine
-        .command_line
-        .ok_or_else(|| fail(Cause::Usage, "no command line, or it is not text, or too long"))?;
+    let line = machine.command_line.ok_or_else(|| {
+        fail(
+            Cause::Usage,
+            "no command line, or it is not text, or too long",
+        )
+    })?;
     let words = line.split_ascii_whitespace();
     let words = words.map(|word| word.split_once('=').unwrap_or((word, "")));
     let options = Options::parse(words).map_err(|bad| fail(Cause::Usage, bad))?;
-    let config = network::config(&options, machine.seed, LONGEST)
-        .map_err(|why| fail(Cause::Usage, why))?;
+    let config =
+        network::config(&options, machine.seed, LONGEST).map_err(|why| fail(Cause::Usage, why))?;
     let address = network::address(&options, machine.ethernet.mac())
         .map_err(|why| fail(Cause::Usage, why))?;
     let stack = network::bring_up(spawner, machine.ethernet, address, config.seed)

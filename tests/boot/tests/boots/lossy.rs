@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use imds_boot::{Ending, Image, Machine};
+use imds_boot::{Boot, Ending, Image, Machine};
 use imds_mock::Tree;
 use imds_peer::Wire;
 
@@ -17,7 +17,7 @@ each! { a_lossy_wire_gives_the_right_tree_or_a_named_error }
 /// Boots without a word in `IMDS_BOOT_SEEDS`.
 const SEEDS: u64 = 10;
 /// Much more than the attempts of one request take, and for twenty nodes.
-const BUDGET: Duration = Duration::from_secs(120);
+pub(crate) const BUDGET: Duration = Duration::from_secs(120);
 
 fn twenty_nodes() -> Tree {
     (0..20).fold(Tree::new(), |tree, node| {
@@ -29,16 +29,21 @@ fn twenty_nodes() -> Tree {
     })
 }
 
+fn a_lossy_wire_gives_the_right_tree_or_a_named_error(image: Image) {
+    let words = "imds.walk=/latest/meta-data/ imds.lanes=3";
+    faulty_wire(&image.to_string(), || {
+        boot(image, Machine::Microvm, words).timeout(BUDGET)
+    });
+}
+
 /// 5 % of the frames lost, 10 % late, some swapped and some doubled. `IMDS_BOOT_SEEDS` says how many
 /// boots, `IMDS_BOOT_REPORT` into which folder a report is to go.
-fn a_lossy_wire_gives_the_right_tree_or_a_named_error(image: Image) {
+pub(crate) fn faulty_wire(name: &str, boot: impl Fn() -> Boot) {
     let seeds = match std::env::var("IMDS_BOOT_SEEDS") {
         Ok(seeds) => seeds.parse().expect("a number of seeds"),
         Err(_) => SEEDS,
     };
-    let words = "imds.walk=/latest/meta-data/ imds.lanes=3";
-    let whole = boot(image, Machine::Microvm, words).tree(twenty_nodes());
-    let whole = whole.run().expect("a boot");
+    let whole = boot().tree(twenty_nodes()).run().expect("a boot");
     let whole = sorted(&whole);
     assert_eq!(whole.len(), 20);
 
@@ -46,11 +51,10 @@ fn a_lossy_wire_gives_the_right_tree_or_a_named_error(image: Image) {
     let (mut slowest, mut total) = (Duration::ZERO, Duration::ZERO);
     let mut lost = 0;
     for seed in 0..seeds {
-        let outcome = boot(image, Machine::Microvm, words)
+        let outcome = boot()
             .append(&format!("imds.seed={seed}"))
             .tree(twenty_nodes())
             .wire(Wire::lossy(seed))
-            .timeout(BUDGET)
             .run()
             .expect("a boot");
         let Ending::Code(code) = outcome.ending else {
@@ -87,7 +91,7 @@ fn a_lossy_wire_gives_the_right_tree_or_a_named_error(image: Image) {
     );
     print!("{report}");
     if let Some(folder) = std::env::var_os("IMDS_BOOT_REPORT") {
-        let path = Path::new(&folder).join(format!("lossy-{image}.out"));
+        let path = Path::new(&folder).join(format!("lossy-{name}.out"));
         fs::write(&path, report).expect("a report that can be written");
     }
     assert!(lost >= seeds, "a wire that lost only {lost} frames");

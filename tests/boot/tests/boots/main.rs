@@ -4,6 +4,7 @@
 //! toolchain and for the target without a floating-point unit (those have `soft` in their names). They
 //! are to print the same bytes.
 
+mod cortex_m;
 mod crashes;
 mod demands;
 mod endings;

@@ -20,7 +20,7 @@ each! {
 }
 
 /// The built-in instance, but for two values that tell the present: seconds may pass in a walk.
-fn steady(profile: Profile) -> Mock {
+pub(crate) fn steady(profile: Profile) -> Mock {
     let mut mock = Mock::new(profile);
     for path in ["iam/info", "identity-credentials/ec2/info"] {
         let path = format!("/latest/meta-data/{path}");
@@ -47,7 +47,7 @@ fn imdsctl() -> PathBuf {
 }
 
 /// What `imdsctl dump -o flat` reads from a mock of the same data.
-fn dump(profile: Profile) -> String {
+pub(crate) fn dump(profile: Profile) -> String {
     let server = server::spawn(steady(profile)).expect("a port on loopback");
     let output = Command::new(imdsctl())
         .args(["dump", "-o", "flat", "--endpoint", &server.url()])
