@@ -8,6 +8,8 @@
 
 pub mod ethernet;
 #[cfg(target_os = "none")]
+mod executor;
+#[cfg(target_os = "none")]
 mod log;
 #[cfg(target_os = "none")]
 mod machine;
@@ -23,6 +25,8 @@ mod trouble;
 #[cfg(target_os = "none")]
 mod uart;
 
+#[cfg(target_os = "none")]
+pub use executor::run;
 #[cfg(target_os = "none")]
 pub use machine::Machine;
 #[cfg(target_os = "none")]

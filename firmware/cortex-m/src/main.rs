@@ -30,10 +30,14 @@ const LISTING: usize = 256;
 
 static RESOURCES: ConstStaticCell<Resources> = ConstStaticCell::new(Resources::new());
 
-#[embassy_executor::main]
-async fn main(spawner: Spawner) {
-    let machine = Machine::take();
-    let (Ok(code) | Err(code)) = run(machine, spawner).await;
+#[cortex_m_rt::entry]
+fn main() -> ! {
+    imds_cortex_m::run(|spawner| spawner.spawn(image(spawner).expect("it is spawned once")))
+}
+
+#[embassy_executor::task]
+async fn image(spawner: Spawner) {
+    let (Ok(code) | Err(code)) = read(Machine::take(), spawner).await;
     defmt::info!(
         "stack: {=usize} of {=usize} bytes",
         stack::high_water(),
@@ -44,7 +48,7 @@ async fn main(spawner: Spawner) {
 }
 
 /// The exit code, either way.
-async fn run(machine: Machine, spawner: Spawner) -> Result<u8, u8> {
+async fn read(machine: Machine, spawner: Spawner) -> Result<u8, u8> {
     let line = machine.command_line.ok_or_else(|| {
         fail(
             Cause::Usage,
