@@ -169,8 +169,15 @@ impl<R: Registers> Ethernet<R> {
         None
     }
 
-    fn is_sending(&mut self) -> bool {
-        self.registers.read(Register::Request) & 1 != 0
+    /// Whether a frame could be sent; if not, `waker` is woken when it can.
+    fn can_send(&mut self, waker: &Waker) -> bool {
+        // Told before the look: a frame that leaves then is told again.
+        self.registers.write(Register::Events, SENT);
+        let can = self.registers.read(Register::Request) & 1 == 0;
+        if !can {
+            self.wake(waker, SENT);
+        }
+        can
     }
 
     /// Has `waker` woken when one of these events comes, or has come already.
@@ -191,13 +198,9 @@ impl<R: Registers> Driver for Ethernet<R> {
         R: 'a;
 
     fn receive(&mut self, cx: &mut Context<'_>) -> Option<(Self::RxToken<'_>, Self::TxToken<'_>)> {
-        // One that is waited for, so that there is room for what the stack answers.
-        if self.is_sending() {
-            self.registers.write(Register::Events, SENT);
-            if self.is_sending() {
-                self.wake(cx.waker(), SENT);
-                return None;
-            }
+        // What the stack answers is to have room.
+        if !self.can_send(cx.waker()) {
+            return None;
         }
         // Told before the queue is looked at: what comes then is told again.
         self.registers.write(Register::Events, RECEIVED);
@@ -216,12 +219,8 @@ impl<R: Registers> Driver for Ethernet<R> {
     }
 
     fn transmit(&mut self, cx: &mut Context<'_>) -> Option<Self::TxToken<'_>> {
-        if self.is_sending() {
-            self.registers.write(Register::Events, SENT);
-            if self.is_sending() {
-                self.wake(cx.waker(), SENT | RECEIVED | OVERRUN);
-                return None;
-            }
+        if !self.can_send(cx.waker()) {
+            return None;
         }
         let Self {
             registers, sent, ..
@@ -279,3 +278,6 @@ impl<R: Registers> TxToken for Sending<'_, R> {
         result
     }
 }
+
+#[cfg(test)]
+mod tests;

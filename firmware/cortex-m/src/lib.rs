@@ -6,6 +6,9 @@
 //! and interrupts only wake tasks. Nothing waits without an end.
 #![cfg_attr(not(test), no_std)]
 
+#[cfg(test)]
+extern crate std;
+
 pub mod ethernet;
 #[cfg(target_os = "none")]
 mod executor;

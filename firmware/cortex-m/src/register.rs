@@ -26,6 +26,7 @@ impl Register {
         unsafe { self.pointer().write_volatile(value) }
     }
 
+    #[cfg(target_os = "none")]
     /// Sets these bits and leaves the others.
     pub(crate) fn set(self, bits: u32) {
         self.write(self.read() | bits);
