@@ -67,6 +67,11 @@ async fn read(machine: Machine, spawner: Spawner) -> Result<u8, u8> {
         .map_err(|why| fail(Cause::Unreachable, why))?;
     let mut client = Client::new(stack, RESOURCES.take(), config)
         .map_err(|misuse| fail(Cause::Usage, misuse))?;
+    defmt::info!(
+        "client: {=usize} bytes, and {=usize} lent",
+        size_of_val(&client),
+        size_of::<Resources>()
+    );
     client.allow_link_local_source(options.link_local);
 
     let memory = VALUE.take();

@@ -93,6 +93,9 @@ pub(crate) struct ReportArguments {
     /// Only this machine; may repeat
     #[arg(long, value_name = "MACHINE")]
     pub(crate) machine: Vec<Machine>,
+    /// Only the image for the Cortex-M3
+    #[arg(long, conflicts_with_all = ["stack", "flavour", "machine", "image"])]
+    pub(crate) cortex_m: bool,
     /// This image, already built, instead of the project's
     #[arg(long, value_name = "FILE", conflicts_with_all = ["stack", "flavour"])]
     pub(crate) image: Option<PathBuf>,
@@ -104,6 +107,14 @@ pub(crate) struct ReportArguments {
         allow_hyphen_values = true
     )]
     pub(crate) append: String,
+}
+
+impl ReportArguments {
+    /// Whether only images of x86-64 are asked for.
+    pub(crate) fn is_of_x86(&self) -> bool {
+        self.image.is_some()
+            || !(self.stack.is_empty() && self.flavour.is_empty() && self.machine.is_empty())
+    }
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {

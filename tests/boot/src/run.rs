@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use imds_boot::report::{Row, Sizes, measure, table};
-use imds_boot::{Boot, Ending, Error, Flavour, Image, Machine, Outcome, Stack, build};
+use imds_boot::report::{Row, Sizes, cortex_m, measure, table};
+use imds_boot::{
+    Boot, Ending, Error, Flavour, Image, Machine, Outcome, Stack, build, build_cortex_m,
+};
 use imds_mock::{Mock, Profile, Tree};
 use imds_peer::Wire;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -172,8 +174,29 @@ fn exit_code(outcome: &Outcome) -> u8 {
     }
 }
 
+/// The images of x86-64, then the one for the Cortex-M3; or one of the two, if only that is asked for.
 fn print_report(arguments: &ReportArguments) -> Result<(), Error> {
     let flag = interrupt();
+    if !arguments.cortex_m {
+        print_x86(arguments, &flag)?;
+    }
+    if arguments.is_of_x86() {
+        return Ok(());
+    }
+    eprintln!(
+        "imds-boot: {} boots of the image for a Cortex-M3",
+        arguments.runs
+    );
+    let tables = cortex_m(build_cortex_m()?, arguments.runs, |boot| {
+        boot.append(&arguments.append).interrupt(Arc::clone(&flag))
+    })?;
+    // They follow each other in a text.
+    let between = if arguments.cortex_m { "" } else { "\n" };
+    print!("{between}{tables}");
+    Ok(())
+}
+
+fn print_x86(arguments: &ReportArguments, flag: &Arc<AtomicBool>) -> Result<(), Error> {
     let images = images(arguments)?;
     let machines = or_all(&arguments.machine, &Machine::ALL);
     let mut rows = Vec::new();
@@ -185,7 +208,7 @@ fn print_report(arguments: &ReportArguments) -> Result<(), Error> {
                 Boot::new(&image)
                     .machine(machine)
                     .append(&arguments.append)
-                    .interrupt(Arc::clone(&flag))
+                    .interrupt(Arc::clone(flag))
             })?;
             rows.push(Row {
                 image: name.clone(),

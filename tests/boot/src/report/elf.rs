@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use object::{Object as _, ObjectSection as _, ObjectSymbol as _, SectionKind, SymbolKind};
+use object::{File, Object as _, ObjectSection as _, ObjectSymbol as _, SectionKind, SymbolKind};
 
 use crate::Error;
 use crate::scratch::Scratch;
@@ -36,11 +36,7 @@ impl Sizes {
     pub fn of(image: &Path) -> Result<Self, Error> {
         let bytes = fs::read(image).map_err(|error| Error::File(image.to_owned(), error))?;
         let bad = |why: &dyn fmt::Display| Error::Figures(format!("{}: {why}", image.display()));
-        let file = object::File::parse(bytes.as_slice()).map_err(|error| bad(&error))?;
-        let section = |kind| {
-            let sections = file.sections().filter(|section| section.kind() == kind);
-            sections.map(|section| section.size()).sum()
-        };
+        let file = File::parse(bytes.as_slice()).map_err(|error| bad(&error))?;
         let client = file
             .symbols()
             .filter(|symbol| symbol.kind() == SymbolKind::Text)
@@ -52,22 +48,36 @@ impl Sizes {
         }
         Ok(Self {
             stripped: stripped(image)?,
-            text: section(SectionKind::Text),
+            text: bytes_of(&file, SectionKind::Text),
             client,
-            bss: section(SectionKind::UninitializedData),
+            bss: bytes_of(&file, SectionKind::UninitializedData),
         })
     }
 }
 
-/// Whether a function belongs to the client, by its mangled name: `imds_core::walk::f`, `<imds_core::X as Y>::f`.
+/// The bytes of all sections of this kind.
+pub(super) fn bytes_of(file: &File<'_>, kind: SectionKind) -> u64 {
+    let sections = file.sections().filter(|section| section.kind() == kind);
+    sections.map(|section| section.size()).sum()
+}
+
+/// Whether a function belongs to the client.
 fn is_client(name: &str) -> bool {
+    let first = crates_in(name).into_iter().next();
+    first.is_some_and(|name| CLIENT.contains(&name.as_str()))
+}
+
+/// The crates in a mangled name. The first one is that of the function: of `imds_core::walk::f`, `<imds_core::X as Y>::f`
+/// and `<[u8] as imds_core::Y>::f`. `<u8>::f` and `main` name none.
+pub(super) fn crates_in(name: &str) -> Vec<String> {
     let name = format!("{:#}", rustc_demangle::demangle(name));
-    let path = name.trim_start_matches(['<', '&', '[', '(', '*']);
-    let path = path.strip_prefix("mut ").unwrap_or(path);
-    CLIENT.iter().any(|client| {
-        path.strip_prefix(client)
-            .is_some_and(|rest| rest.starts_with("::"))
-    })
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let crates = name.match_indices("::").filter_map(|(end, _)| {
+        let begin = name[..end].rfind(|c| !is_name(c)).map_or(0, |at| at + 1);
+        let is_first = begin < end && !name[..begin].ends_with(':');
+        is_first.then(|| name[begin..end].to_owned())
+    });
+    crates.collect()
 }
 
 /// How large the file is without what is not loaded.
@@ -101,12 +111,15 @@ mod tests {
             // <imds_core::lane::Lane as core::fmt::Debug>::fmt
             "_ZN58_$LT$imds_core..lane..Lane$u20$as$u20$core..fmt..Debug$GT$3fmt17h0123456789abcdefE",
             "imds_smoltcp::driver::poll",
+            "<[u8] as imds_core::lane::Buffer>::bytes",
+            "<*const imds_core::lane::Lane>::f",
         ] {
             assert!(is_client(name), "{name}");
         }
         for name in [
             "main",
             "_ZN7smoltcp4poll17h0123456789abcdefE",
+            "core::ptr::drop_in_place::<imds_core::X>",
             "imds_core_like::f",
             "<smoltcp::Socket as imds_core::Socket>::f",
         ] {

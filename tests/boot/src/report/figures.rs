@@ -51,7 +51,12 @@ impl Figures {
 }
 
 /// The number or numbers of a message of this form. Without a word between them there is only one.
-fn numbers(message: &str, before: &str, between: &str, after: &str) -> Option<(u64, u64)> {
+pub(super) fn numbers(
+    message: &str,
+    before: &str,
+    between: &str,
+    after: &str,
+) -> Option<(u64, u64)> {
     let (_, rest) = message.split_once(before)?;
     let (inner, _) = rest.split_once(after)?;
     if between.is_empty() {

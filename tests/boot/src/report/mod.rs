@@ -1,11 +1,15 @@
 //! The figures of an image: how large it is, how much it needs, how long it takes.
 
+mod cortex_m;
+mod crates;
 mod elf;
 mod figures;
 mod table;
 
 use std::path::Path;
 
+pub use cortex_m::cortex_m;
+pub use crates::{Parts, parts};
 pub use elf::Sizes;
 pub use figures::Figures;
 pub use table::{Row, median, table};

@@ -67,7 +67,7 @@ pub fn median(values: impl Iterator<Item = u64>) -> u64 {
 }
 
 /// With a comma at the thousands.
-fn bytes(n: u64) -> String {
+pub(super) fn bytes(n: u64) -> String {
     let digits = n.to_string();
     let mut text = String::new();
     for (i, digit) in digits.chars().enumerate() {
@@ -79,7 +79,7 @@ fn bytes(n: u64) -> String {
     text
 }
 
-fn millis(micros: u64) -> String {
+pub(super) fn millis(micros: u64) -> String {
     format!("{}.{} ms", micros / 1000, micros % 1000 / 100)
 }
 
