@@ -6,17 +6,19 @@
 mod network;
 
 use core::fmt::{self, Write as _};
+use core::pin::{Pin, pin};
 
 use embassy_executor::Spawner;
+use embassy_net::{ConfigV4, Stack};
 use embassy_time::Instant;
 use imds_core::flat::Text;
 use imds_core::model::{ROLES, ReadError, RoleCredentials, role_name};
-use imds_core::{Cause, Error, Node, Reply, walk};
+use imds_core::{Cause, Config, Error, Node, Reply, walk};
 use imds_cortex_m::{Console, Machine, exit, stack};
 use imds_embassy::net::{Client, Resources};
 use imds_image::options::{Job, Options, absolute};
 use imds_image::output::Printer;
-use static_cell::ConstStaticCell;
+use static_cell::{ConstStaticCell, StaticCell};
 
 /// The longest value that can be read: EC2 takes user-data of 16 KiB, and nothing there is longer.
 const LONGEST: u32 = 16 * 1024;
@@ -28,7 +30,9 @@ const TOKEN: usize = 2048;
 /// The listing that has the name of the role, which has at most 64 bytes.
 const LISTING: usize = 256;
 
-static RESOURCES: ConstStaticCell<Resources> = ConstStaticCell::new(Resources::new());
+/// One connection, with windows of 2 KiB and of 1 KiB.
+type Memory = Resources<1, 2048, 1024, 1024, 512>;
+static RESOURCES: ConstStaticCell<Memory> = ConstStaticCell::new(Memory::new());
 
 #[cortex_m_rt::entry]
 fn main() -> ! {
@@ -49,30 +53,15 @@ async fn image(spawner: Spawner) {
 
 /// The exit code, either way.
 async fn read(machine: Machine, spawner: Spawner) -> Result<u8, u8> {
-    let line = machine.command_line.ok_or_else(|| {
-        fail(
-            Cause::Usage,
-            "no command line, or it is not text, or too long",
-        )
-    })?;
-    let words = line.split_ascii_whitespace();
-    let words = words.map(|word| word.split_once('=').unwrap_or((word, "")));
-    let options = Options::parse(words).map_err(|bad| fail(Cause::Usage, bad))?;
-    let config =
-        network::config(&options, machine.seed, LONGEST).map_err(|why| fail(Cause::Usage, why))?;
-    let address = network::address(&options, machine.ethernet.mac())
-        .map_err(|why| fail(Cause::Usage, why))?;
+    let Start {
+        options,
+        address,
+        config,
+    } = start(machine.command_line, machine.ethernet.mac(), machine.seed)?;
     let stack = network::bring_up(spawner, machine.ethernet, address, config.seed)
         .await
         .map_err(|why| fail(Cause::Unreachable, why))?;
-    let mut client = Client::new(stack, RESOURCES.take(), config)
-        .map_err(|misuse| fail(Cause::Usage, misuse))?;
-    defmt::info!(
-        "client: {=usize} bytes, and {=usize} lent",
-        size_of_val(&client),
-        size_of::<Resources>()
-    );
-    client.allow_link_local_source(options.link_local);
+    let client = client(stack, config, options.link_local)?;
 
     let memory = VALUE.take();
     let mut results = Results::new(&options);
@@ -81,14 +70,16 @@ async fn read(machine: Machine, spawner: Spawner) -> Result<u8, u8> {
         let (Job::Get(typed) | Job::Walk(typed)) = job;
         let path = absolute(typed).expect("the command line was checked");
         let ended = match job {
-            Job::Get(_) => get(&mut client, &path, memory, &mut results).await,
-            Job::Walk(_) => walk(&mut client, &path, memory, &mut results).await,
+            Job::Get(_) => get(client, &path, memory, &mut results).await,
+            Job::Walk(_) => walk(client, &path, memory, &mut results).await,
         };
         reachable &= ended.is_ok();
         results.printer.ended(&path, ended);
     }
     if reachable {
-        match credentials(&mut client, memory).await {
+        // By a pointer, which is not inlined: its stack would be needed for all of this function.
+        let credentials: Pin<&mut dyn Future<Output = _>> = pin!(credentials(client, memory));
+        match credentials.await {
             Ok(()) => {}
             Err(ReadError::Imds(error)) => results.printer.failure(error.cause(), ROLES, error),
             Err(ReadError::Document(error)) => {
@@ -97,6 +88,52 @@ async fn read(machine: Machine, spawner: Spawner) -> Result<u8, u8> {
         }
     }
     Ok(results.finish())
+}
+
+/// What the command line says.
+struct Start {
+    options: Options<'static>,
+    address: ConfigV4,
+    config: Config,
+}
+
+// This and the next are not inlined, because the stack that they take would be taken to the end.
+#[inline(never)]
+fn start(line: Option<&'static str>, mac: [u8; 6], seed: u64) -> Result<Start, u8> {
+    let words = line
+        .ok_or_else(|| {
+            fail(
+                Cause::Usage,
+                "no command line, or it is not text, or too long",
+            )
+        })?
+        .split_ascii_whitespace()
+        .map(|word| word.split_once('=').unwrap_or((word, "")));
+    let options = Options::parse(words).map_err(|bad| fail(Cause::Usage, bad))?;
+    let usage = |why| fail(Cause::Usage, why);
+    Ok(Start {
+        address: network::address(&options, mac).map_err(usage)?,
+        config: network::config(&options, seed, LONGEST).map_err(usage)?,
+        options,
+    })
+}
+
+#[inline(never)]
+fn client(
+    stack: Stack<'static>,
+    config: Config,
+    link_local: bool,
+) -> Result<&'static mut Client<'static>, u8> {
+    static CLIENT: StaticCell<Client<'static>> = StaticCell::new();
+    let client = Client::new(stack, RESOURCES.take(), config);
+    let client = CLIENT.init(client.map_err(|misuse| fail(Cause::Usage, misuse))?);
+    client.allow_link_local_source(link_local);
+    defmt::info!(
+        "client: {=usize} bytes, and {=usize} lent",
+        size_of_val(client),
+        size_of::<Memory>()
+    );
+    Ok(client)
 }
 
 async fn get(
