@@ -141,6 +141,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_image_of_arm_is_for_the_machine_of_arm() {
+        let elf = |machine: u16| [&[0; 18][..], &machine.to_le_bytes()].concat();
+        assert_eq!(Machine::of_image(&elf(40)), Machine::Lm3s6965evb);
+        assert_eq!(Machine::of_image(&elf(62)), Machine::Microvm);
+        assert_eq!(Machine::of_image(b"short"), Machine::Microvm);
+    }
+
+    #[test]
     fn every_machine_is_found_by_the_name_it_prints() {
         for machine in Machine::ALL.into_iter().chain([Machine::Lm3s6965evb]) {
             assert_eq!(machine.to_string().parse(), Ok(machine));

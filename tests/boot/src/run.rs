@@ -146,6 +146,10 @@ fn exit_code(outcome: &Outcome) -> u8 {
         return CRASHED;
     }
     if let Some(code) = outcome.exit_code() {
+        if outcome.last_line().is_none() {
+            // It may be QEMU's own 1.
+            eprint!("{}", outcome.stderr);
+        }
         return code;
     }
     let took = outcome.wall.as_secs();

@@ -128,6 +128,24 @@ mod tests {
     }
 
     #[test]
+    fn crates_are_told_in_the_order_of_the_name() {
+        for (name, crates) in [
+            (
+                "core::ptr::drop_in_place::<smoltcp::Socket>",
+                &["core", "smoltcp"][..],
+            ),
+            ("<[u8; 4] as zeroize::Zeroize>::zeroize", &["zeroize"]),
+            (
+                "<u8>::f::<imds_core::walk::X, heapless::Vec<u8>>",
+                &["imds_core", "heapless"],
+            ),
+            ("memcpy", &[]),
+        ] {
+            assert_eq!(crates_in(name), crates, "{name}");
+        }
+    }
+
+    #[test]
     fn an_image_without_the_client_is_an_error() {
         let own = std::env::current_exe().expect("this test");
         let error = Sizes::of(&own).expect_err("this test has no client in it");
