@@ -26,8 +26,8 @@ impl Register {
         unsafe { self.pointer().write_volatile(value) }
     }
 
-    #[cfg(target_os = "none")]
     /// Sets these bits and leaves the others.
+    #[cfg(target_os = "none")]
     pub(crate) fn set(self, bits: u32) {
         self.write(self.read() | bits);
     }

@@ -14,7 +14,7 @@ use super::elf::{bytes_of, crates_in};
 use crate::Error;
 
 /// Code that is no crate's.
-pub(super) const REST: &str = "Rust's own";
+const REST: &str = "Rust's own";
 
 /// What is asked for at once: Thumb's instructions have two bytes or four.
 const STEP: usize = 2;
@@ -38,7 +38,7 @@ pub struct Parts {
 ///
 /// Code that was inlined counts for the crate that it was written in, and not for the one that it stands in. Rust's own
 /// library counts for the crate that it was inlined into or made for. What is left of it, and what the compiler made of
-/// repeated pieces of all crates, is [`REST`].
+/// repeated pieces of all crates, is told as `Rust's own`.
 ///
 /// # Errors
 ///
