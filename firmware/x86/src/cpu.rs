@@ -77,3 +77,29 @@ mod critical {
         }
     }
 }
+
+/// Where there are threads. (`critical-section`'s own for that would bring the standard library into
+/// the images that are built together with the tests.)
+#[cfg(all(feature = "critical-section", test))]
+mod critical {
+    use core::sync::atomic::{AtomicBool, Ordering};
+
+    struct Threads;
+    critical_section::set_impl!(Threads);
+
+    static ENTERED: AtomicBool = AtomicBool::new(false);
+
+    // SAFETY: one thread at a time. No test enters twice.
+    unsafe impl critical_section::Impl for Threads {
+        unsafe fn acquire() -> bool {
+            while ENTERED.swap(true, Ordering::Acquire) {
+                std::thread::yield_now();
+            }
+            false
+        }
+
+        unsafe fn release(_: bool) {
+            ENTERED.store(false, Ordering::Release);
+        }
+    }
+}
