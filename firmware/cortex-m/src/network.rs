@@ -10,11 +10,9 @@ use embassy_time::{Duration, with_timeout};
 use imds_core::Endpoint;
 use imds_core::config::Target;
 use imds_cortex_m::ethernet::{Controller, Ethernet};
-use imds_image::options::{Address, Options, link_local_of};
+use imds_image::dhcp::{NoLease, PATIENCE, RETRY};
+use imds_image::options::Options;
 use static_cell::StaticCell;
-
-/// How long a DHCP server may take. EC2's answers within milliseconds.
-const PATIENCE: Duration = Duration::from_secs(15);
 
 type Card = &'static mut Ethernet<Controller>;
 
@@ -46,26 +44,21 @@ pub(crate) fn config(
 ///
 /// What the command line asks for, and this image cannot do.
 pub(crate) fn address(options: &Options<'_>, mac: [u8; 6]) -> Result<ConfigV4, &'static str> {
+    let only_one = Err("ip: this image can have one address, of IPv4");
     match options.addresses.as_slice() {
         [] => Ok(dhcp()),
-        [Address::LinkLocal] if !options.dhcp => Ok(fixed(link_local_of(mac), 16, None)),
-        [
-            Address::Static {
-                ip: IpAddr::V4(ip),
-                bits,
-                gateway,
-            },
-        ] if !options.dhcp => Ok(fixed(*ip, *bits, *gateway)),
-        _ => Err("ip: this image can have one address, of IPv4"),
+        [address] if !options.dhcp => match address.on(mac) {
+            (IpAddr::V4(ip), bits, gateway) => Ok(fixed(ip, bits, gateway)),
+            (IpAddr::V6(_), ..) => only_one,
+        },
+        _ => only_one,
     }
 }
 
 fn dhcp() -> ConfigV4 {
     let mut config = DhcpConfig::default();
-    // A lost packet should not cost ten seconds.
-    let second = smoltcp::time::Duration::from_secs(1);
-    config.retry_config.discover_timeout = second;
-    config.retry_config.initial_request_timeout = second;
+    config.retry_config.discover_timeout = RETRY.into();
+    config.retry_config.initial_request_timeout = RETRY.into();
     ConfigV4::Dhcp(config)
 }
 
@@ -85,25 +78,25 @@ fn fixed(ip: Ipv4Addr, bits: u8, gateway: Option<IpAddr>) -> ConfigV4 {
 ///
 /// # Errors
 ///
-/// Why it has none.
+/// Nobody gave it one.
 pub(crate) async fn bring_up(
     spawner: Spawner,
     card: Card,
     address: ConfigV4,
     seed: u64,
-) -> Result<Stack<'static>, &'static str> {
+) -> Result<Stack<'static>, NoLease> {
     static RESOURCES: StaticCell<StackResources<2>> = StaticCell::new();
     let mut config = Config::default();
     config.ipv4 = address;
     let resources = RESOURCES.init(StackResources::new());
     let (stack, runner) = embassy_net::new(card, config, resources, seed);
     spawner.spawn(run(runner).expect("it is spawned once"));
-    with_timeout(PATIENCE, stack.wait_config_up())
-        .await
-        .map_err(|_| {
-            "no answer from a DHCP server in 15 seconds; give a static address with ip=, \
-             or ip=ll on Firecracker"
-        })?;
+    with_timeout(
+        Duration::from_secs(PATIENCE.as_secs()),
+        stack.wait_config_up(),
+    )
+    .await
+    .map_err(|_| NoLease)?;
     if let Some(config) = stack.config_v4() {
         defmt::info!("address {}", defmt::Display2Format(&config.address));
     }
