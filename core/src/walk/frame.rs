@@ -20,6 +20,9 @@ pub(super) struct Frame {
     pub(super) state: State,
     /// Names were left out for lack of room: the listing must be read again.
     pub(super) cut: bool,
+    /// Marks behind the last name taken that were cut with the names around them: those lines were
+    /// reported, as those of the marks that are there.
+    pub(super) lost: u16,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

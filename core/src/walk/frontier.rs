@@ -148,6 +148,7 @@ impl<A: AsRef<[u8]> + AsMut<[u8]>> Frontier<A> {
             depth,
             state: State::Settled,
             cut: false,
+            lost: 0,
         };
         self.frames.push(frame).map_err(|_| NoRoom)?;
         self.begin(self.frames.len() - 1);
@@ -364,7 +365,8 @@ impl<A: AsRef<[u8]> + AsMut<[u8]>> Frontier<A> {
             State::Reading { told, .. } => told,
             State::Settled => 0,
         }
-        .saturating_add(frame.marks(arena));
+        .saturating_add(frame.marks(arena))
+        .saturating_add(frame.lost);
         let kept = match frame.taken {
             true => frame.anchor + frame.anchor_name(arena).len() + 1,
             false => 0,
@@ -374,6 +376,7 @@ impl<A: AsRef<[u8]> + AsMut<[u8]>> Frontier<A> {
         frame.names_len = kept;
         frame.cursor = kept;
         frame.cut = false;
+        frame.lost = 0;
         frame.state = State::Reading {
             skipping: frame.taken,
             stored: false,
@@ -385,9 +388,12 @@ impl<A: AsRef<[u8]> + AsMut<[u8]>> Frontier<A> {
     /// Drops the names that were not taken.
     fn drop_names(&mut self, index: usize) {
         let frame = &self.frames[index];
+        let marks = frame.marks(self.arena.as_ref());
         self.resize(index, frame.dir_len + frame.cursor);
         let frame = &mut self.frames[index];
         frame.names_len = frame.cursor;
+        let left = frame.marks(self.arena.as_ref());
+        frame.lost = frame.lost.saturating_add(marks - left);
     }
 
     /// Gives frame `index` `len` bytes and moves the frames above it.

@@ -199,3 +199,46 @@ fn a_reading_that_broke_keeps_what_was_taken_and_no_more() {
     assert_eq!(child(&mut frontier).as_deref(), Some("/bb"));
     assert!(frontier.next(&mut Path::new()).is_none());
 }
+
+#[test]
+fn a_bad_line_behind_names_that_were_cut_is_told_once() {
+    let mut frontier = Frontier::new([0; 14]);
+    frontier.open("/", 0).unwrap();
+    assert_eq!(frontier.push("/", "a/"), Pushed::Stored);
+    assert_eq!(frontier.push("/", "b"), Pushed::Stored);
+    assert!(frontier.push_bad("/"));
+    assert_eq!(frontier.finish("/"), Finished::Ok);
+    assert_eq!(child(&mut frontier).as_deref(), Some("/a/"));
+    frontier.open("/a/", 1).unwrap();
+    assert_eq!(frontier.push("/a/", "namen"), Pushed::Stored);
+    assert_eq!(frontier.finish("/a/"), Finished::Ok);
+    assert_eq!(child(&mut frontier).as_deref(), Some("/a/namen"));
+    assert_eq!(child(&mut frontier), None, "it was cut");
+    assert_eq!(frontier.push("/", "a/"), Pushed::Passed);
+    assert_eq!(frontier.push("/", "b"), Pushed::Stored);
+    assert!(!frontier.push_bad("/"), "told before");
+    assert_eq!(frontier.finish("/"), Finished::Ok);
+}
+
+#[test]
+fn a_bad_line_is_taken_back_alone_though_the_names_were_cut() {
+    let mut frontier = Frontier::new([0; 14]);
+    frontier.open("/", 0).unwrap();
+    assert_eq!(frontier.push("/", "a/"), Pushed::Stored);
+    assert!(frontier.push_bad("/"));
+    assert_eq!(child(&mut frontier).as_deref(), Some("/a/"));
+    assert_eq!(frontier.push("/", "b"), Pushed::Stored);
+    assert!(frontier.push_bad("/"), "on offer");
+    frontier.open("/a/", 1).unwrap();
+    assert_eq!(frontier.push("/a/", "nam"), Pushed::Stored);
+    frontier.abort("/");
+    frontier.take_back_bad("/");
+    assert_eq!(frontier.push("/", "a/"), Pushed::Passed);
+    assert!(!frontier.push_bad("/"), "told before");
+    // The other lane is done.
+    frontier.give_up("/a/");
+    assert_eq!(child(&mut frontier).as_deref(), Some("/a/nam"));
+    assert_eq!(child(&mut frontier), None);
+    assert_eq!(frontier.push("/", "b"), Pushed::Stored);
+    assert!(frontier.push_bad("/"), "taken back");
+}
