@@ -1,6 +1,6 @@
 //! Several things at once, and things that stop in the middle.
 
-use imds_core::walk::Why;
+use imds_core::walk::{Options, Why};
 use imds_core::{Error, Misuse, OpId, Peer, Reply, Want};
 use imds_mock::{Fault, Tree};
 use imds_tests::{Bare, Machine, config};
@@ -276,6 +276,31 @@ fn a_lane_abandoned_at_any_event_strands_nobody() {
             assert_eq!(bare.gathered.take_value(get).unwrap(), b"ami-1");
         }
     }
+}
+
+#[test]
+fn what_is_left_out_is_not_read_because_its_lane_was_abandoned() {
+    let mut bare = Bare::<1, 1>::new(ec2(), config());
+    let now = bare.now();
+    let options = Options::default();
+    let walk = bare.session.walk(now, "/latest/", options).expect("room");
+    let mut abandoned = 0;
+    while bare.turns(1) {
+        let now = bare.now();
+        let lane = &mut bare.lanes[0];
+        while bare.session.serve(now, lane) && lane.poll().is_none() {}
+        if abandoned < 3 && matches!(bare.lanes[0].poll(), Some(Want::Missing(_))) {
+            bare.session.abandon(&mut bare.lanes[0]);
+            abandoned += 1;
+        }
+    }
+    assert_eq!(abandoned, 3);
+    found_walk(bare.run(walk));
+    let (leaves, missing) = bare.gathered.take_walk(walk);
+    let secret = |path: &str| path.contains("security-credentials");
+    let read = leaves.iter().find(|leaf| secret(&leaf.0));
+    assert_eq!(read.map(|leaf| &leaf.0), None);
+    assert!(missing.iter().any(|missed| secret(&missed.path)));
 }
 
 #[test]

@@ -61,7 +61,11 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
                 }
                 Work::Held(op) => {
                     lane.restart = lane.node.as_ref().is_some_and(|n| n.tries.restart);
-                    Job::Node(op)
+                    match self.ask(op, lane) {
+                        Some(job) => job,
+                        // Its report was broken off.
+                        None => return true,
+                    }
                 }
                 Work::Walk(index) => {
                     self.shelve(lane);
@@ -298,11 +302,16 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
             return None;
         }
         walk.hold(node.directory);
+        self.ask(id, lane)
+    }
+
+    /// Has the lane's node asked for, or reported if it may not be: that is looked at each time,
+    /// because a lane may be abandoned before it has made its report.
+    fn ask<B: Buffer>(&self, id: OpId, lane: &mut Lane<B>) -> Option<Job> {
+        let (node, walk) = (lane.node.as_ref()?, &self.walks[self.walk_index(id)?]);
         let why = match Sensitive::of(&node.path) {
-            // It was asked for before.
-            _ if shelved => return Some(Job::Node(id)),
             Some(part) if !walk.include.contains(part.include()) => Why::LeftOut(part),
-            _ if node.depth > limits.depth => Why::Failed(Error::TooLarge(What::Depth)),
+            _ if node.depth > self.config.limits.depth => Why::Failed(Error::TooLarge(What::Depth)),
             _ => return Some(Job::Node(id)),
         };
         lane.state = State::Report(why);

@@ -301,7 +301,7 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
         }
         let restart = lane.was_taken_from();
         match lane.job {
-            // A report that was not taken: the node is read again.
+            // A report that was not taken: the node is looked at again, and read if it may be.
             Job::None if matches!(lane.state, State::Report(_)) => {}
             Job::None => return,
             Job::Token(_) => self.fetch.lane = None,
