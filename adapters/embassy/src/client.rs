@@ -179,6 +179,10 @@ impl<'m, T: Transport<LANES>, const LANES: usize> Client<'m, T, LANES> {
 
     /// Lets the walk go on. The future may be dropped: no node is lost.
     pub(crate) async fn advance_walk(&mut self, sink: &mut dyn Sink) -> Result<(), Error> {
+        if self.get.is_some() {
+            // One that was leaked: the walk is paused for it, and its value is no node.
+            self.end_get();
+        }
         let mut step = Step {
             client: self,
             whole: false,

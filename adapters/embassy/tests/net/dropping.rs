@@ -148,3 +148,27 @@ fn a_get_whose_answer_was_under_way_is_not_mixed_with_the_next() {
     }
     guest.read_id(&mut client);
 }
+
+/// Nobody can keep a future from being leaked; then nothing of it ends by itself.
+#[test]
+fn a_walk_goes_on_when_a_get_in_the_middle_of_it_was_leaked() {
+    let mut guest = Guest::new(ec2());
+    let mut resources = guest.resources::<1>();
+    let mut client = guest.client(&mut resources, config());
+    let mut memory = vec![0; 64 * 1024];
+    let mut walk = client
+        .walk("/latest/", options(), &mut memory)
+        .expect("a path");
+    let mut found = BTreeMap::new();
+    while let Some(node) = guest.run(walk.next()).expect("a node") {
+        let imds_embassy::Node::Leaf { path, value, .. } = node else {
+            panic!("a node without a value");
+        };
+        assert_eq!(found.insert(path.to_owned(), value.to_vec()), None);
+        let mut memory = [0; 64];
+        let mut get = Box::pin(walk.get(ID, &mut memory));
+        assert!(guest.poll(get.as_mut(), 1).is_none());
+        core::mem::forget(get);
+    }
+    assert_same(&found, &leaves(&ec2()));
+}
