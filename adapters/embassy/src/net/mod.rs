@@ -185,7 +185,8 @@ impl<const LANES: usize> Sockets<'_, LANES> {
             }
         }
         if rest.refused {
-            wake.get_or_insert(now + SHORTEST_NAP);
+            let again = now + SHORTEST_NAP;
+            wake = Some(wake.map_or(again, |at| at.min(again)));
         }
         if let Some(at) = wake.into_iter().chain(core.next_deadline()).min()
             && timer::alarm(at, cx).is_ready()
