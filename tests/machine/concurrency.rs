@@ -7,8 +7,8 @@ use imds_tests::{Bare, Machine, config};
 
 use crate::cancels::with_id;
 use crate::common::{
-    ALL, AMI, ID, assert_whole, ec2, ec2_with, found, leaves, millis, names, seconds, small,
-    start_get, start_walk,
+    ALL, AMI, ID, assert_whole, attempts, ec2, ec2_with, found, leaves, millis, names, seconds,
+    small, start_get, start_walk,
 };
 
 /// Walks until one leaf was taken, reads a value then, and goes on.
@@ -276,6 +276,26 @@ fn a_lane_abandoned_at_any_event_strands_nobody() {
             assert_eq!(bare.gathered.take_value(get).unwrap(), b"ami-1");
         }
     }
+}
+
+#[test]
+fn a_leaf_whose_failure_was_not_told_begins_anew_and_says_so() {
+    let big: Vec<u8> = (0..20_000u32).map(|n| n.to_le_bytes()[0]).collect();
+    let mock = ec2_with(Tree::new().with("meta-data/big", big.clone()));
+    let broken = Fault::on("GET", "/latest/meta-data/big").times(1);
+    let mut bare = Bare::<1, 1>::new(mock.fault(broken.reset_in_body(10_000)), attempts(1));
+    let now = bare.now();
+    let walk = bare.session.walk(now, "/latest/", ALL).unwrap();
+    while !matches!(bare.lanes[0].poll(), Some(Want::Missing(_))) {
+        assert!(bare.turns(1), "a leaf that breaks");
+        let now = bare.now();
+        let lane = &mut bare.lanes[0];
+        while bare.session.serve(now, lane) && lane.poll().is_none() {}
+    }
+    bare.session.abandon(&mut bare.lanes[0]);
+    found_walk(bare.run(walk));
+    assert_eq!(bare.gathered.restarts(walk), 1);
+    assert_eq!(bare.gathered.take_walk(walk).0[0].1, big);
 }
 
 #[test]

@@ -302,7 +302,7 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
         let restart = lane.was_taken_from();
         match lane.job {
             // A report that was not taken: the node is looked at again, and read if it may be.
-            Job::None if matches!(lane.state, State::Report(_)) => {}
+            Job::None if matches!(lane.state, State::Report(_)) => self.begin_anew(lane),
             Job::None => return,
             Job::Token(_) => self.fetch.lane = None,
             Job::Read(op) | Job::Classify(op) => {
@@ -318,21 +318,25 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
                 {
                     walk.frontier.take_back_bad(&node.path);
                 }
-                if let Some(node) = &mut lane.node {
-                    node.tries.restart |= restart;
-                    let begun = node.tries.restart;
-                    let id = lane.id;
-                    if let Some(walk) = self.walk_of(op)
-                        && walk.floor == Some(id)
-                        && !begun
-                    {
-                        walk.floor = None;
-                    }
-                }
+                self.begin_anew(lane);
             }
         }
         lane.drop_exchange();
         self.changed = true;
+    }
+
+    /// The lane's node begins anew: it says so if chunks of it were taken, and else it gives the floor
+    /// up.
+    fn begin_anew<B: Buffer>(&mut self, lane: &mut Lane<B>) {
+        let restart = lane.was_taken_from();
+        let Some(node) = &mut lane.node else { return };
+        node.tries.restart |= restart;
+        if !node.tries.restart
+            && let Some(walk) = self.walk_of(node.op)
+            && walk.floor == Some(lane.id)
+        {
+            walk.floor = None;
+        }
     }
 
     /// Where to connect.
