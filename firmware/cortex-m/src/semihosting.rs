@@ -23,10 +23,10 @@ pub fn exit(status: u8) -> ! {
 /// What whoever starts the machine has to say to it, behind the name of the program; `None`, if
 /// there is no such thing, if it does not fit, or if it is not UTF-8.
 pub(crate) fn command_line(memory: &mut [u8]) -> Option<&str> {
-    let arguments = [memory.as_mut_ptr().addr(), memory.len()];
-    // SAFETY: the two words of this call, which writes to the memory they name and ends it with a
-    // zero.
-    let failed = unsafe { call(SYS_GET_CMDLINE, arguments.as_ptr()) } != 0;
+    let mut arguments = [memory.as_mut_ptr().expose_provenance(), memory.len()];
+    // SAFETY: the two words of this call, which writes to the memory they name, ends it with a zero,
+    // and puts the length of the text into the second.
+    let failed = unsafe { call(SYS_GET_CMDLINE, arguments.as_mut_ptr()) } != 0;
     let text = CStr::from_bytes_until_nul(memory).ok()?.to_str().ok()?;
     let (_program, words) = text.split_once(' ').unwrap_or((text, ""));
     (!failed).then_some(words)
