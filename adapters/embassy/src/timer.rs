@@ -65,10 +65,11 @@ impl Timer for EmbassyTimer {
     }
 }
 
-/// Wakes the task at `at`, unless that has come.
+/// Wakes the task at `at`, or soon if that has come. (embassy's timer is not ready at its first poll,
+/// but has the driver wake whoever polls it, and its alarm outlives it.)
 #[cfg(feature = "embassy-net")]
-pub(crate) fn alarm(at: Instant, cx: &mut core::task::Context<'_>) -> Poll<()> {
-    pin!(EmbassyTimer.wait_until(at)).poll(cx)
+pub(crate) fn alarm(at: Instant, cx: &mut core::task::Context<'_>) {
+    let _ = pin!(EmbassyTimer.wait_until(at)).poll(cx);
 }
 
 /// The first tick that is not before `at`.

@@ -188,10 +188,8 @@ impl<const LANES: usize> Sockets<'_, LANES> {
             let again = now + SHORTEST_NAP;
             wake = Some(wake.map_or(again, |at| at.min(again)));
         }
-        if let Some(at) = wake.into_iter().chain(core.next_deadline()).min()
-            && timer::alarm(at, cx).is_ready()
-        {
-            cx.waker().wake_by_ref();
+        if let Some(at) = wake.into_iter().chain(core.next_deadline()).min() {
+            timer::alarm(at, cx);
         }
         Poll::Pending
     }
