@@ -146,6 +146,9 @@ pub mod drive;
 pub mod endpoint;
 mod error;
 pub mod flat;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod fuzz;
 mod gather;
 pub mod http;
 mod lane;

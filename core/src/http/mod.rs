@@ -8,8 +8,12 @@ mod head;
 mod reader;
 mod request;
 
+#[cfg(feature = "fuzz")]
+pub(crate) use self::chunk::Chunks;
 pub(crate) use self::head::{Found, decimal, find};
 pub use self::head::{Framing, Head, MAX_HEAD, MAX_HEADERS};
+#[cfg(feature = "fuzz")]
+pub(crate) use self::head::{end, parse};
 pub use self::reader::{Item, MAX_INFORMATIONAL, Reader, Step};
 pub(crate) use self::request::{Request, write};
 

@@ -1,0 +1,18 @@
+//! Bodies of the fuzz targets: each takes any bytes, and panics if a law of the crate does not
+//! hold for them. They are here and not in the fuzzer's own package so that they see private
+//! parts, and compile whenever the crate does.
+
+mod answer;
+mod document;
+mod text;
+
+pub use self::answer::{chunked, head, response};
+pub use self::document::{credentials, documents};
+pub use self::text::{endpoint, listing, path, token};
+
+/// The text up to the first line feed, and what stands behind it.
+fn first_line(input: &[u8]) -> (&[u8], &[u8]) {
+    let end = input.iter().position(|byte| *byte == b'\n');
+    let end = end.unwrap_or(input.len());
+    (&input[..end], input.get(end + 1..).unwrap_or_default())
+}
