@@ -112,7 +112,7 @@ pub fn troubled(seed: u64, random: &mut Random) -> Mock {
             .collect();
         let size = random.pick(&[0, 1, 20, 500, 3000, 9000]);
         let value: Vec<u8> = (0..size)
-            .map(|_| b'a' + random.next().to_le_bytes()[0] % 26)
+            .map(|_| b'a' + random.number().to_le_bytes()[0] % 26)
             .collect();
         tree.insert(&format!("meta-data/{dirs}leaf{n}"), value);
     }

@@ -5,8 +5,11 @@
 //! [`Machine`] is the core's client with all its insides, and [`Bare`] a session without one.
 
 mod bare;
+pub mod chaos;
 pub mod common;
 mod front;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 mod law;
 mod loopback;
 mod machine;

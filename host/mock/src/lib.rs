@@ -24,6 +24,9 @@ mod date;
 mod document;
 mod exchange;
 mod fault;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod fuzz;
 mod mock;
 mod outcome;
 mod profile;
