@@ -113,6 +113,7 @@ fn hyper(input: &[u8]) -> Option<Theirs> {
     let io = Memory {
         input: input.to_vec(),
         at: 0,
+        asked: false,
     };
     let task = async move {
         let (mut sender, connection) = http1::handshake(io).await.ok()?;
@@ -158,10 +159,12 @@ fn informational(input: &[u8]) -> bool {
     start.len() > 9 && start.starts_with(b"HTTP/1.") && start[9] == b'1'
 }
 
-/// A connection on which everything has come, and which takes everything.
+/// A connection that takes everything, and on which everything has come once it was asked: hyper
+/// refuses what comes before.
 struct Memory {
     input: Vec<u8>,
     at: usize,
+    asked: bool,
 }
 
 impl Read for Memory {
@@ -170,6 +173,9 @@ impl Read for Memory {
         _: &mut Context<'_>,
         mut into: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
+        if !self.asked {
+            return Poll::Pending;
+        }
         let rest = &self.input[self.at..];
         let n = rest.len().min(into.remaining());
         into.put_slice(&rest[..n]);
@@ -180,10 +186,11 @@ impl Read for Memory {
 
 impl Write for Memory {
     fn poll_write(
-        self: Pin<&mut Self>,
+        mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        self.asked = true;
         Poll::Ready(Ok(bytes.len()))
     }
 
@@ -193,5 +200,22 @@ impl Write for Memory {
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two readers that refuse everything would agree on everything.
+    #[test]
+    fn both_readers_take_what_ec2_sends() {
+        let input = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nServer: EC2ws\r\n\r\nab";
+        let answer = Answer {
+            status: 200,
+            body: b"ab".to_vec(),
+        };
+        assert_eq!(ours(input).as_ref(), Ok(&answer));
+        assert_eq!(hyper(input).map(|theirs| theirs.answer), Some(answer));
     }
 }
