@@ -4,9 +4,9 @@
 use imds_core::walk::{BadName, Why};
 use imds_core::{Error, What};
 use imds_mock::{Fault, Tree};
-use imds_tests::{Machine, Missed, config};
+use imds_tests::{Machine, config};
 
-use crate::common::{ALL, AMI, ID, META, ec2, ec2_with, names, small};
+use crate::common::{ALL, AMI, ID, META, SIBLINGS, bad, ec2, ec2_with, names, small};
 
 fn on() -> Fault {
     Fault::on("GET", AMI)
@@ -53,20 +53,6 @@ fn the_connection_is_of_no_use_after_bytes_that_were_not_asked_for() {
         );
     }
 }
-
-fn bad(name: impl Into<Vec<u8>>, why: BadName) -> Missed {
-    Missed {
-        path: META.to_owned(),
-        name: name.into(),
-        why: Why::BadName(why),
-    }
-}
-
-const SIBLINGS: [&str; 3] = [
-    "/latest/meta-data/ami-id",
-    "/latest/meta-data/iam/info",
-    "/latest/meta-data/mac",
-];
 
 #[test]
 fn a_bad_line_is_reported_once_though_the_arena_is_small() {

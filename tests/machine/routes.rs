@@ -5,24 +5,10 @@ use imds_core::{Config, Endpoint, Error, Peer};
 use imds_mock::Fault;
 use imds_tests::{Machine, config};
 
-use crate::common::{ALL, AMI, ID, assert_whole, ec2, ec2_with, small};
+use crate::common::{ALL, AMI, ID, assert_whole, ec2, ec2_with, hosts, small};
 
 fn to(target: Target) -> Config {
     Config { target, ..config() }
-}
-
-fn hosts<const LANES: usize>(world: &Machine<LANES>) -> Vec<String> {
-    let log = world.log();
-    let mut hosts: Vec<_> = log
-        .iter()
-        .map(|e| {
-            e.header("host")
-                .expect("every request names its host")
-                .to_owned()
-        })
-        .collect();
-    hosts.dedup();
-    hosts
 }
 
 #[test]
@@ -33,7 +19,7 @@ fn the_first_address_is_remembered_when_it_gave_a_token() {
     assert_eq!(route.second, Some(Endpoint::IPV6));
     let walked = world.walk("/latest/", ALL);
     assert_whole(&world, &walked);
-    assert_eq!(hosts(&world), ["169.254.169.254"]);
+    assert_eq!(hosts(&world.log()), ["169.254.169.254"]);
     let route = world.client.route();
     assert_eq!((route.first, route.second), (Endpoint::IPV4, None));
 }
@@ -44,7 +30,7 @@ fn the_second_address_is_remembered_when_it_gave_a_token() {
     world.network.second.set(true);
     let walked = world.walk("/latest/", ALL);
     assert_whole(&world, &walked);
-    assert_eq!(hosts(&world), ["[fd00:ec2::254]"]);
+    assert_eq!(hosts(&world.log()), ["[fd00:ec2::254]"]);
     let route = world.client.route();
     assert_eq!((route.first, route.second), (Endpoint::IPV6, None));
 }
@@ -58,5 +44,5 @@ fn an_address_that_gave_no_token_is_not_remembered() {
     assert!(world.client.route().second.is_some(), "still open");
     world.network.second.set(false);
     assert!(world.get(AMI).unwrap().is_some());
-    assert_eq!(hosts(&world), ["[fd00:ec2::254]", "169.254.169.254"]);
+    assert_eq!(hosts(&world.log()), ["[fd00:ec2::254]", "169.254.169.254"]);
 }

@@ -5,9 +5,11 @@ use imds_core::http::HttpError;
 use imds_core::walk::{BadName, Why};
 use imds_core::{Config, Error, Peer, Reason, What, config::Limits};
 use imds_mock::{Fault, Tree};
-use imds_tests::{Missed, Walked, World, config};
+use imds_tests::{Walked, World, config};
 
-use crate::common::{ALL, AMI, META, attempts, ec2, ec2_with, get_once, names, small};
+use crate::common::{
+    ALL, AMI, META, SIBLINGS, attempts, bad, ec2, ec2_with, get_once, names, small,
+};
 
 /// What a get makes of this answer, and how many requests it took.
 fn get(fault: Fault) -> (Result<Option<Vec<u8>>, Error>, usize) {
@@ -240,20 +242,6 @@ fn listing(lines: impl Into<Vec<u8>>) -> (World<1>, Walked) {
     let walked = world.walk("/latest/", ALL);
     (world, walked)
 }
-
-fn bad(name: impl Into<Vec<u8>>, why: BadName) -> Missed {
-    Missed {
-        path: META.to_owned(),
-        name: name.into(),
-        why: Why::BadName(why),
-    }
-}
-
-const SIBLINGS: [&str; 3] = [
-    "/latest/meta-data/ami-id",
-    "/latest/meta-data/iam/info",
-    "/latest/meta-data/mac",
-];
 
 #[test]
 fn a_line_that_is_no_name_is_reported_and_its_siblings_come() {

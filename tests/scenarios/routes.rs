@@ -4,7 +4,7 @@ use imds_core::config::Target;
 use imds_core::{Config, Endpoint, Error, Peer};
 use imds_tests::{World, config};
 
-use crate::common::{ID, ec2};
+use crate::common::{ID, ec2, hosts};
 
 fn to(target: Target) -> Config {
     Config { target, ..config() }
@@ -12,20 +12,6 @@ fn to(target: Target) -> Config {
 
 fn at(url: &str) -> Config {
     to(Target::One(Endpoint::parse(url).expect("a legal endpoint")))
-}
-
-fn hosts<const LANES: usize>(world: &World<LANES>) -> Vec<String> {
-    let log = world.log();
-    let mut hosts: Vec<_> = log
-        .iter()
-        .map(|e| {
-            e.header("host")
-                .expect("every request names its host")
-                .to_owned()
-        })
-        .collect();
-    hosts.dedup();
-    hosts
 }
 
 #[test]
@@ -39,7 +25,7 @@ fn every_request_names_its_host() {
     ] {
         let mut world = World::<1>::new(ec2(), at(url));
         assert!(world.get(ID).unwrap().is_some());
-        assert_eq!(hosts(&world), [host], "{url}");
+        assert_eq!(hosts(&world.log()), [host], "{url}");
     }
 }
 

@@ -3,10 +3,10 @@
 use core::time::Duration;
 
 use imds_core::Config;
-use imds_core::walk::{Include, Options};
-use imds_mock::{Fault, Mock, Profile, Tree};
+use imds_core::walk::{BadName, Include, Options, Why};
+use imds_mock::{Exchange, Fault, Mock, Profile, Tree};
 
-use crate::{Network, Random, Walked, config};
+use crate::{Missed, Network, Random, Walked, config};
 
 /// A value.
 pub const ID: &str = "/latest/meta-data/instance-id";
@@ -155,6 +155,34 @@ pub fn generous(seed: u64) -> Config {
         seed,
         ..attempts(8)
     }
+}
+
+/// Leaves that stand in a listing beside what scenarios spoil it with.
+pub const SIBLINGS: [&str; 3] = [
+    "/latest/meta-data/ami-id",
+    "/latest/meta-data/iam/info",
+    "/latest/meta-data/mac",
+];
+
+/// A line of the listing of [`META`] that is no name.
+pub fn bad(name: impl Into<Vec<u8>>, why: BadName) -> Missed {
+    Missed {
+        path: META.to_owned(),
+        name: name.into(),
+        why: Why::BadName(why),
+    }
+}
+
+/// The hosts that requests were for, one after the other.
+///
+/// # Panics
+/// If a request names none.
+pub fn hosts(log: &[Exchange]) -> Vec<String> {
+    let host = |e: &Exchange| e.header("host").map(str::to_owned);
+    let named = |e| host(e).expect("every request names its host");
+    let mut hosts: Vec<_> = log.iter().map(named).collect();
+    hosts.dedup();
+    hosts
 }
 
 /// Runs a world for each of `count` seeds from `first`, or as `IMDS_SEED` and `IMDS_SEEDS` say.
