@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests, too")]
 
+use std::collections::BTreeMap;
+
 use imds_core::config::Target;
 use imds_core::{Config, Endpoint};
 use imds_mock::server::Server;
@@ -10,15 +12,18 @@ use imds_tokio::Client;
 
 const ID: &str = "/latest/meta-data/instance-id";
 
-/// States of this process's sockets whose peer is `port` of loopback, from the kernel's table.
-fn states(port: u16) -> Vec<String> {
-    let table = std::fs::read_to_string("/proc/net/tcp").unwrap_or_default();
+/// States of the sockets whose peer is `port` of loopback, from the kernel's table, by their own
+/// addresses: the table is read in pieces, and where sockets come and go meanwhile one of them may
+/// stand in two.
+fn states(port: u16) -> BTreeMap<String, String> {
+    let table = std::fs::read_to_string("/proc/net/tcp").expect("Linux has this table");
     let peer = format!("0100007F:{port:04X}");
     table
         .lines()
         .filter_map(|line| {
-            let mut fields = line.split_whitespace().skip(2);
-            (fields.next()? == peer).then(|| fields.next().unwrap_or("").to_owned())
+            let mut fields = line.split_whitespace().skip(1);
+            let (own, its_peer) = (fields.next()?, fields.next()?);
+            (its_peer == peer).then(|| (own.to_owned(), fields.next().unwrap_or("").to_owned()))
         })
         .collect()
 }
@@ -36,7 +41,9 @@ async fn a_kept_connection_that_the_server_closes_is_closed_between_uses() {
     let client = Client::builder().config(config).build();
     for round in 0..2 {
         assert!(client.get(ID).await.unwrap().is_some());
-        assert_eq!(states(port), [ESTABLISHED], "kept, round {round}");
+        let sockets = states(port);
+        let states: Vec<_> = sockets.values().collect();
+        assert_eq!(states, [ESTABLISHED], "kept, round {round}: {sockets:?}");
         if round == 0 {
             server.with(|mock| mock.clear_log());
         }
@@ -46,7 +53,7 @@ async fn a_kept_connection_that_the_server_closes_is_closed_between_uses() {
     for turn in 0..1_000_000 {
         let open = |s: &String| s == ESTABLISHED || s == CLOSE_WAIT;
         // The table is dear to read, a turn of the runtime is not.
-        if turn % 500 == 0 && !states(port).iter().any(open) {
+        if turn % 500 == 0 && !states(port).values().any(open) {
             return;
         }
         tokio::task::yield_now().await;
