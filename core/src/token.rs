@@ -73,6 +73,11 @@ impl<const CAP: usize> Token<CAP> {
         self.len > 0 && (now < self.expires || self.may_first_serve(now))
     }
 
+    /// When its life is over.
+    pub(crate) const fn expires(&self) -> Instant {
+        self.expires
+    }
+
     /// Is it missing, or so near its end that it should be renewed?
     pub(crate) fn wants_refresh(&self, now: Instant) -> bool {
         !self.usable(now) || !(now < self.stale || self.may_first_serve(now))

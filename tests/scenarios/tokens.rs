@@ -1,5 +1,6 @@
 //! The token: asked for once, renewed in time, replaced when refused, never looped over.
 
+use imds_core::config::Timeouts;
 use imds_core::walk::Why;
 use imds_core::{BadToken, BadTtl, Config, Error, Peer, Reason, What};
 use imds_mock::{Fault, TokenUse, Tokens, TtlOverride};
@@ -57,6 +58,26 @@ fn an_old_token_serves_while_it_cannot_be_renewed() {
     assert!(world.get(ID).unwrap().is_some(), "it has 100 seconds left");
     assert!(world.get(AMI).unwrap().is_some());
     world.pass(seconds(100));
+    assert_eq!(world.get(ID), Err(Error::Peer(Peer::Throttled(503))));
+}
+
+#[test]
+fn a_server_that_asks_for_time_is_left_alone_while_the_old_token_serves() {
+    let fault = Fault::token().skip(1).status(503);
+    let mock = ec2().fault(fault.header("Retry-After", "60"));
+    let mut world = World::<1>::new(mock, config());
+    world.get(ID).unwrap().unwrap();
+    world.pass(seconds(21_600 - 100));
+    for _ in 0..59 {
+        assert!(world.get(ID).unwrap().is_some(), "it has some time left");
+        world.pass(seconds(1));
+    }
+    assert_eq!(world.puts(), 2, "the first, and one that was put off");
+    world.pass(seconds(1));
+    assert!(world.get(ID).unwrap().is_some());
+    assert_eq!(world.puts(), 3);
+    // Without a token that serves nothing can be read, so it is asked for again.
+    world.pass(seconds(40));
     assert_eq!(world.get(ID), Err(Error::Peer(Peer::Throttled(503))));
 }
 
@@ -170,6 +191,24 @@ fn a_token_that_is_dead_on_arrival_is_no_loop() {
     let got = get_once(mock, config(), ID);
     assert_eq!(got.result, Err(Error::Peer(Peer::TokenRejected)));
     assert_eq!((got.world.puts(), got.world.gets()), (2, 2));
+}
+
+#[test]
+fn tokens_that_come_too_late_to_be_of_use_end_a_walk() {
+    let late = Fault::token().delay(seconds(61));
+    let mock = ec2_with(small()).token_ttl_override(TtlOverride::Fixed(1));
+    let settings = Config {
+        timeouts: Timeouts {
+            first_byte: seconds(120),
+            ..config().timeouts
+        },
+        ..config()
+    };
+    let mut world = World::<1>::new(mock.fault(late), settings);
+    let walked = world.walk("/latest/", ALL);
+    assert_eq!(walked.result, Err(Error::Timeout(Reason::BodyIdle)));
+    assert_eq!(world.puts(), usize::from(config().attempts));
+    assert_eq!(world.gets(), 0);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The token request concluded.
 
-use crate::error::Error;
+use crate::error::{Error, Reason};
 use crate::lane::{Buffer, Lane};
 use crate::retry::Disposition;
 use crate::session::Session;
@@ -22,6 +22,10 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
         self.changed = true;
         let outcome = if matches!(outcome, Disposition::Deliver) {
             match self.token.accept(asked, lane.verdict.ttl, lane.payload()) {
+                // It came too late to be of any use, and the next one may too.
+                Ok(()) if !self.token.usable(now) => {
+                    Disposition::Retry(Error::Timeout(Reason::BodyIdle))
+                }
                 Ok(()) => Disposition::Deliver,
                 Err(error) => Disposition::Fatal(error),
             }
@@ -49,7 +53,7 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
                         log_debug!("token request failed, will be tried again: {}", error);
                         self.fetch.not_before = now.plus(pause);
                     }
-                    None => self.fail_token(now, error),
+                    None => self.fail_token(now, error, retry_after),
                 }
             }
             // A token that still serves is better than none.
@@ -63,18 +67,21 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
                 self.fetch.attempts = 0;
             }
             Disposition::NoTokens(error) | Disposition::Fatal(error) => {
-                self.fail_token(now, error);
+                self.fail_token(now, error, None);
             }
             Disposition::Refresh | Disposition::Absent | Disposition::Redirect(_) => {}
         }
     }
 
     /// No token is to be had: whoever needs one fails, unless the old one still serves.
-    fn fail_token(&mut self, now: Instant, error: Error) {
+    fn fail_token(&mut self, now: Instant, error: Error, retry_after: Option<u32>) {
         self.fetch.attempts = 0;
         if self.token.usable(now) {
             log_debug!("token not renewed, the old one stays in use: {}", error);
-            self.fetch.not_before = now + self.config.backoff_cap;
+            // The server is left alone for as long as it asks for and the old token serves.
+            let asked = now.plus(u64::from(retry_after.unwrap_or(0)) * 1_000_000);
+            let pause = now + self.config.backoff_cap;
+            self.fetch.not_before = pause.max(asked.min(self.token.expires()));
             return;
         }
         self.fetch.not_before = now;
