@@ -86,6 +86,8 @@ pub struct Fault {
     place: Place,
     skip: u32,
     times: Option<u32>,
+    /// How often it has acted.
+    pub(crate) struck: u32,
     effect: Effect,
 }
 
@@ -96,6 +98,7 @@ impl Fault {
             place,
             skip: 0,
             times: None,
+            struck: 0,
             effect: Effect::NONE,
         }
     }
@@ -299,6 +302,7 @@ impl Fault {
         if let Some(times) = &mut self.times {
             *times -= 1;
         }
+        self.struck = self.struck.saturating_add(1);
         Some(self.effect.clone())
     }
 }

@@ -164,6 +164,11 @@ impl Mock {
         self.faults.push(fault);
     }
 
+    /// How often each failure has acted so far, in the order they were added.
+    pub fn strikes(&self) -> impl Iterator<Item = u32> {
+        self.faults.iter().map(|fault| fault.struck)
+    }
+
     /// Takes all failures away.
     pub fn clear_faults(&mut self) {
         self.faults.clear();
