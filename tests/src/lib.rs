@@ -19,6 +19,7 @@ mod over_embassy;
 mod over_nal;
 mod over_tokio;
 mod random;
+pub mod sim;
 mod sink;
 mod socket;
 mod task;

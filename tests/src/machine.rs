@@ -5,7 +5,7 @@ use core::ops::Deref;
 use core::time::Duration;
 use std::rc::Rc;
 
-use imds_core::drive::{Sink as _, Socket as _};
+use imds_core::drive::{self, Sink as _};
 use imds_core::walk::Options;
 use imds_core::{Client, Config, Error, Event, Instant, Misuse, OpId, Reply, Want};
 use imds_mock::Mock;
@@ -108,26 +108,14 @@ impl<const LANES: usize, const WINDOW: usize, const ARENA: usize> Machine<LANES,
     /// it can do now.
     pub fn turn(&mut self, lane: usize) -> bool {
         let now = self.now();
-        let socket = &mut self.sockets[lane];
-        let event = match self.client.poll(now, lane) {
-            Want::Idle => return false,
-            Want::Connect => socket.connect(&self.client.route(), None),
-            Want::Send(bytes) => socket.send(bytes, None),
-            Want::Receive => socket.receive(self.client.rx_window(lane), None),
-            Want::Leaf(leaf) if self.gathered.leaf(&leaf) => Event::Taken,
-            Want::Missing(missing) if self.gathered.missing(&missing) => Event::Taken,
-            Want::Leaf(_) | Want::Missing(_) => return false,
-            Want::Done(op, result) => {
-                self.ended.push((op, result));
-                Event::Taken
-            }
-            Want::Close => socket.close(),
-        };
-        let due = self.client.deadline(lane).is_some_and(|(at, _)| at <= now);
-        self.client
-            .handle(now, lane, event)
-            .expect("the event answers what was wanted");
-        event != Event::Blocked || due
+        let Self {
+            client,
+            sockets,
+            gathered,
+            ended,
+            ..
+        } = self;
+        turn(client, now, lane, &mut sockets[lane], gathered, ended)
     }
 
     /// [`run`](Self::run), but one event at a time and the lanes in turn, so that they are
@@ -260,6 +248,37 @@ impl<const LANES: usize, const WINDOW: usize, const ARENA: usize> Machine<LANES,
         self.gathered.forget(op);
         self.take_ended(op).is_some()
     }
+}
+
+/// Lets one lane of a client do one thing, through the calls that a driver makes. False: there is
+/// nothing it can do now.
+pub(crate) fn turn<const LANES: usize>(
+    client: &mut Client<LANES, Vec<u8>, Vec<u8>>,
+    now: Instant,
+    lane: usize,
+    socket: &mut impl drive::Socket,
+    sink: &mut Gathered,
+    ended: &mut Vec<(OpId, Result<Reply, Error>)>,
+) -> bool {
+    let event = match client.poll(now, lane) {
+        Want::Idle => return false,
+        Want::Connect => socket.connect(&client.route(), None),
+        Want::Send(bytes) => socket.send(bytes, None),
+        Want::Receive => socket.receive(client.rx_window(lane), None),
+        Want::Leaf(leaf) if sink.leaf(&leaf) => Event::Taken,
+        Want::Missing(missing) if sink.missing(&missing) => Event::Taken,
+        Want::Leaf(_) | Want::Missing(_) => return false,
+        Want::Done(op, result) => {
+            ended.push((op, result));
+            Event::Taken
+        }
+        Want::Close => socket.close(),
+    };
+    let due = client.deadline(lane).is_some_and(|(at, _)| at <= now);
+    client
+        .handle(now, lane, event)
+        .expect("the event answers what was wanted");
+    event != Event::Blocked || due
 }
 
 impl<const LANES: usize, const WINDOW: usize, const ARENA: usize> Deref

@@ -3,6 +3,7 @@
 mod hyper_reader;
 mod json;
 
+use crate::sim::{self, Script};
 use crate::{Random, chaos};
 
 /// A body: takes any bytes, and panics if a law does not hold for them.
@@ -37,7 +38,7 @@ pub fn run(target: &str, input: &[u8]) {
 }
 
 fn client(input: &[u8]) {
-    chaos::client(Random::chosen(input));
+    sim::run(&Script::drawn(&mut Random::chosen(input)));
 }
 
 fn session(input: &[u8]) {
