@@ -9,8 +9,8 @@ use imds_core::walk::{Include, Options};
 use imds_core::{Config, Error, Instant, OpId, Reply};
 
 use super::actor::{Actor, Ended, actor};
-use super::script::{ClientTerms, LOOP};
-use super::tap::{Exchange, Tap, same};
+use super::script::{ClientTerms, LOOP, Step};
+use super::tap::{BLINK, Exchange, Tap, same};
 use super::verdict::{Sight, Verdict, is_sensitive};
 use super::wire::{Ends, Wire};
 use crate::{Gathered, Random, Walked, config};
@@ -84,8 +84,10 @@ pub(crate) struct Player {
     pub(crate) terms: ClientTerms,
     pub(crate) config: Config,
     ended: Vec<Ended>,
-    /// How far behind the clock is when it is looked at once more.
-    pub(crate) behind: Duration,
+    /// How far back its clock jumps, and until when.
+    pub(crate) behind: Option<(Duration, Duration)>,
+    /// When it was driven last.
+    driven: Duration,
     /// Until when it takes nothing.
     pub(crate) busy: Option<Duration>,
     /// Until when it is not driven.
@@ -117,6 +119,7 @@ impl Player {
                 .map(|(burst, per_second)| Pace { burst, per_second }),
             limits: Limits {
                 nodes: NODES,
+                value: terms.longest,
                 ..base.limits
             },
             seed,
@@ -132,7 +135,8 @@ impl Player {
             terms,
             config,
             ended: Vec::new(),
-            behind: Duration::ZERO,
+            behind: None,
+            driven: Duration::ZERO,
             busy: None,
             suspended: None,
             rests: Vec::new(),
@@ -218,6 +222,7 @@ impl Player {
     /// Ends what was to last until now.
     pub(crate) fn wake(&mut self, now: Duration) {
         self.busy = self.busy.filter(|until| *until > now);
+        self.behind = self.behind.filter(|(_, until)| *until > now);
         self.suspended = self.suspended.filter(|until| *until > now);
         self.gathered.stubborn = self.busy.is_some();
         let due = |(_, until): &(OpId, Duration)| *until <= now;
@@ -232,6 +237,12 @@ impl Player {
         if self.suspended.is_some() {
             return;
         }
+        // One that was long away would think that it was not.
+        if let Some((behind, _)) = self.behind
+            && now - self.driven < BLINK
+        {
+            self.pump(self.driven.saturating_sub(behind));
+        }
         if self.terms.in_turns {
             let mut quiet = 0;
             while quiet < 2 * self.terms.lanes {
@@ -244,11 +255,7 @@ impl Player {
             }
         }
         self.pump(now);
-        let behind = core::mem::take(&mut self.behind);
-        if !behind.is_zero() {
-            self.pump(now.saturating_sub(behind));
-            self.pump(now);
-        }
+        self.driven = now;
     }
 
     fn pump(&mut self, now: Duration) {
@@ -288,6 +295,17 @@ impl Player {
                 break;
             }
             self.judged += 1;
+            // (One that was broken off may be asked again.)
+            let abandoned = verdict.has_step(|step| matches!(step, Step::Abandon(..)));
+            if !abandoned
+                && let Some(silence) =
+                    tap.silent_put(self.judged - 1, self.config.timeouts.first_byte)
+            {
+                assert!(
+                    self.ops.iter().any(|op| op.began >= silence),
+                    "a token is asked for again after silence"
+                );
+            }
             let first = exchange.first;
             let may = |op: &Op| {
                 if exchange.put {
@@ -356,7 +374,7 @@ impl Player {
                 let walked = Walked::new(leaves, missing, Ok(Some(summary)));
                 verdict.walk(&sight, op, all, &walked);
                 if self.whole {
-                    verdict.whole(&walked);
+                    verdict.whole(&walked, self.terms.longest);
                 }
             }
             (_, Err(error)) => {
@@ -390,6 +408,12 @@ impl Player {
             return;
         };
         if matches!(head.status, 429 | 503) && op.began <= before.first {
+            let patience = self.config.limits.retry_after;
+            assert!(
+                exchange.put || op.deadline.is_some() || Duration::from_secs(seconds) <= patience,
+                "a walk that waits {seconds} s for one node: {}",
+                exchange.path
+            );
             let since = exchange.first.saturating_sub(head.at);
             let mut demanded = Duration::from_secs(seconds);
             if exchange.put {
@@ -397,7 +421,7 @@ impl Player {
                 demanded = demanded.min(tap.token_ends().saturating_sub(head.at));
             }
             assert!(
-                since >= demanded,
+                since + BLINK >= demanded,
                 "asked again after {since:?}, {demanded:?} were demanded: {}",
                 exchange.path
             );
@@ -415,10 +439,24 @@ impl Player {
         };
         let reads = tap.exchanges.iter();
         let reads = reads.filter(|e| !e.put && e.first >= op.began && alone(e));
+        let abandoned = verdict.has_step(|step| matches!(step, Step::Abandon(..)));
+        let mut failed: BTreeMap<&str, usize> = BTreeMap::new();
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
         let mut times = Vec::new();
         for read in reads {
             *counts.entry(read.path.trim_end_matches('/')).or_default() += 1;
+            let status = read.head.map(|head| head.status);
+            if matches!(status, Some(429 | 500 | 502..=504)) {
+                let count = failed.entry(read.path.trim_end_matches('/')).or_default();
+                *count += 1;
+                let most = usize::from(self.config.attempts.max(1));
+                let is_leaf = !verdict.model.is_directory(&read.path);
+                assert!(
+                    abandoned || !is_leaf || read.path.starts_with(LOOP) || *count <= most,
+                    "more attempts than {most}: {}",
+                    read.path
+                );
+            }
             times.push(read.first);
         }
         let most = usize::from(self.config.attempts.max(1)) + 4 + verdict.script.steps.len();
@@ -435,7 +473,10 @@ impl Player {
             let (burst, rate) = (usize::from(pace.burst), u32::from(pace.per_second));
             for (first, last) in times.iter().zip(times.iter().skip(burst)) {
                 let least = Duration::from_secs(1) / rate;
-                assert!(*last >= *first + least, "walks faster than its pace");
+                assert!(
+                    *last + BLINK >= *first + least,
+                    "walks faster than its pace"
+                );
             }
         }
     }

@@ -77,6 +77,8 @@ pub(crate) struct ClientTerms {
     /// Requests at once, and a second.
     pub(crate) pace: Option<(u16, u16)>,
     pub(crate) token_ttl: u16,
+    /// Longest value that it takes.
+    pub(crate) longest: u32,
     /// One event at a time on a lane by chance, and not all lanes until they rest.
     pub(crate) in_turns: bool,
 }
@@ -128,6 +130,8 @@ pub(crate) enum Kind {
     BadNames,
     LongToken,
     NoTtl,
+    /// A token with a life that cannot be.
+    BadTtl(&'static str),
 }
 
 /// What befalls a connection.
@@ -175,7 +179,7 @@ pub(crate) enum Step {
     Busy(usize, Duration),
     /// The client is not driven for so long.
     Suspend(usize, Duration),
-    /// The client's clock is so far behind once.
+    /// For so long the client's clock jumps back by as much, again and again.
     ClockBack(usize, Duration),
     /// The server closes its connections.
     HangUp,
@@ -217,7 +221,7 @@ impl Kind {
             Self::Elsewhere(_) => "redirect to elsewhere",
             Self::BadNames => "listing with bad names",
             Self::LongToken => "oversized token",
-            Self::NoTtl => "token without its life",
+            Self::NoTtl | Self::BadTtl(_) => "token without a life that can be",
         }
     }
 
@@ -250,7 +254,9 @@ impl Kind {
                 let names: Vec<String> = (0..40).map(|n| format!("n{n}/")).collect();
                 fault.body(names.join("\n"))
             }
-            Self::BadNames => fault.body("ami-id\n../secret\n.\na/b\nc\u{1}d\n\u{ff}/\n//\n"),
+            Self::BadNames => {
+                fault.body("ami-id\n../secret\n.\na/b\nc\u{1}d\n\u{ff}/\n//\nami-id\n")
+            }
             Self::Elsewhere(status) => fault
                 .status(status)
                 .header("Location", "http://192.0.2.1/latest/meta-data/"),
@@ -259,6 +265,10 @@ impl Kind {
                 .header("X-aws-ec2-metadata-token-ttl-seconds", "21600")
                 .body("t".repeat(300)),
             Self::NoTtl => fault.status(200).body("AQAAtoken=="),
+            Self::BadTtl(life) => fault
+                .status(200)
+                .header("X-aws-ec2-metadata-token-ttl-seconds", life)
+                .body("AQAAtoken=="),
         }
     }
 }
@@ -441,7 +451,11 @@ impl Script {
             4 => Step::List(client, path),
             5 | 6 => Step::Walk(client, "/latest/".to_owned(), true),
             7 => Step::Walk(client, META.to_owned(), random.one_in(2)),
-            8 => Step::Walk(client, path, true),
+            8 => {
+                let slash = if random.one_in(3) { "/" } else { "" };
+                let start = path.trim_end_matches('/');
+                Step::Walk(client, format!("{start}{slash}"), true)
+            }
             9 => Step::Cancel(client, random.below(4)),
             10 => Step::Rest(client, some_time(random)),
             11 => Step::Abandon(client, random.below(8)),
@@ -512,7 +526,7 @@ fn leaves(random: &mut Random, profile: Profile, piece: usize) -> Vec<(String, u
         ("/latest/meta-data/iam/security-credentials/role", 900),
         ("/latest/dynamic/instance-identity/document", 500),
         ("/latest/meta-data/loop/x", 5),
-        ("/latest/meta-data/public-keys/0=my-key/openssh-key", 400),
+        ("/latest/meta-data/public-keys/0=my key/openssh-key", 400),
     ] {
         // Firecracker has no such exception for key pairs.
         if random.one_in(3) && !(profile == Profile::Mmds && path.contains("0=")) {
@@ -538,13 +552,14 @@ fn client(random: &mut Random) -> ClientTerms {
         allow_v1: random.one_in(4),
         pace: random.pick(&[None, None, Some((4, 10)), Some((96, 96))]),
         token_ttl: random.pick(&[1, 60, 21_600]),
+        longest: random.pick(&[65_536, 65_536, 1_000]),
         in_turns: random.one_in(3),
     }
 }
 
 fn server(random: &mut Random, clients: &[ClientTerms]) -> Server {
     let v1 = clients.iter().all(|client| client.allow_v1);
-    let profile = match random.below(10) {
+    let profile = match random.below(12) {
         0..4 => Profile::Ec2,
         4..7 => Profile::Ec2Legacy,
         7 | 8 => Profile::Mmds,
@@ -575,7 +590,7 @@ fn terms(random: &mut Random, calm: bool) -> Terms {
 #[expect(clippy::wildcard_enum_match_arm, reason = "the others are one case")]
 fn planted(random: &mut Random, leaves: &[(String, usize)]) -> Planted {
     let at = random.below(3000);
-    let kind = match random.below(25) {
+    let kind = match random.below(27) {
         0 => Kind::Status(random.pick(&[500, 502, 504, 501])),
         1 | 2 => Kind::Status(401),
         3 => Kind::Status(random.pick(&[403, 404, 405])),
@@ -599,13 +614,19 @@ fn planted(random: &mut Random, leaves: &[(String, usize)]) -> Planted {
         19 => Kind::EndlessDepth,
         20 => Kind::EndlessWidth,
         21 => Kind::Elsewhere(random.pick(&[301, 302, 307])),
-        22 => random.pick(&[Kind::LongToken, Kind::NoTtl]),
-        23 => Kind::BadNames,
+        22 => random.pick(&[
+            Kind::LongToken,
+            Kind::NoTtl,
+            Kind::BadTtl("21601"),
+            Kind::BadTtl("60 s"),
+        ]),
+        23 | 24 => Kind::BadNames,
+        25 => Kind::Oversized,
         _ => Kind::Status(206),
     };
     let place = match kind {
         Kind::EndlessDepth | Kind::EndlessWidth => Place::Below(LOOP.to_owned()),
-        Kind::LongToken | Kind::NoTtl => Place::Token,
+        Kind::LongToken | Kind::NoTtl | Kind::BadTtl(_) => Place::Token,
         Kind::BadNames => Place::On(META.to_owned()),
         // In the place of a listing it would be one line that is no name.
         Kind::Oversized => Place::On(random.pick(leaves).0),
@@ -617,9 +638,14 @@ fn planted(random: &mut Random, leaves: &[(String, usize)]) -> Planted {
         },
     };
     let endless = matches!(kind, Kind::EndlessDepth | Kind::EndlessWidth);
+    let skip = match &place {
+        _ if endless => 0,
+        Place::Token | Place::On(_) => random.below_u32(3),
+        Place::Reads | Place::Below(_) => random.below_u32(30),
+    };
     Planted {
         place,
-        skip: if endless { 0 } else { random.below_u32(30) },
+        skip,
         times: if endless || random.one_in(8) {
             500
         } else {

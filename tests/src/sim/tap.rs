@@ -8,6 +8,10 @@ use imds_core::{Event, Fault};
 
 /// Reads may go without a token for so long before one is asked for again.
 const V1_PERIOD: Duration = Duration::from_secs(300);
+/// How far a clock that jumps back may be behind: shorter than every time-out.
+pub(crate) const BLINK: Duration = Duration::from_millis(50);
+/// The longest life of a token.
+const LONGEST: Duration = Duration::from_secs(21_600);
 /// How long a token may wait for its first use, whatever its life.
 const FIRST_USE: Duration = Duration::from_secs(60);
 
@@ -27,6 +31,25 @@ pub(crate) struct Exchange {
     /// When the last byte came, and when no more could come.
     latest: Option<Duration>,
     over: Option<Duration>,
+    /// It was the first on its connection.
+    fresh: bool,
+    /// The connection broke.
+    broken: bool,
+}
+
+impl Exchange {
+    /// Was it answered 401? (In chunks no client of HTTP/1.0 can read that.)
+    fn is_refused(&self) -> bool {
+        self.head.is_some_and(|head| head.status == 401) && !is_chunked(&self.answer)
+    }
+
+    /// Did the body come that the head has told of?
+    fn is_whole(&self) -> bool {
+        let end = self.answer.windows(4).position(|w| w == b"\r\n\r\n");
+        let body = end.map_or(0, |end| self.answer.len() - end - 4);
+        let length = self.head.and_then(|head| head.length);
+        length.is_some_and(|length| u64::try_from(body).is_ok_and(|body| body >= length))
+    }
 }
 
 /// The head of an answer, when its last byte was there.
@@ -36,6 +59,7 @@ pub(crate) struct Head {
     pub(crate) at: Duration,
     pub(crate) retry_after: Option<u64>,
     life: Option<u64>,
+    length: Option<u64>,
     /// The connection is not to be used again.
     closes: bool,
 }
@@ -125,6 +149,8 @@ impl Tap {
                     head: None,
                     latest: None,
                     over: None,
+                    fresh: last.is_none(),
+                    broken: false,
                 });
                 let number = self.exchanges.len() - 1;
                 self.open.insert(connection, Some(number));
@@ -264,6 +290,7 @@ impl Tap {
         );
         let life = put.head.and_then(|head| head.life);
         let life = Duration::from_secs(life.expect("a token is granted with its life"));
+        assert!(life <= LONGEST, "a token of a longer life than there is");
         assert!(
             first < put.first + life.max(FIRST_USE),
             "a token used for the first time long past its life"
@@ -296,11 +323,16 @@ impl Tap {
         };
         let exchange = &mut self.exchanges[number];
         exchange.latest = Some(now);
-        if exchange.head.is_none() || exchange.put {
+        if exchange.head.is_none() || exchange.put || exchange.is_refused() {
             exchange.answer.extend_from_slice(bytes);
         }
         if exchange.head.is_none() {
             self.look(number, now);
+        }
+        // Its word counts when it is all there.
+        let exchange = &self.exchanges[number];
+        if exchange.is_refused() && exchange.is_whole() {
+            self.refusal(number);
         }
     }
 
@@ -319,10 +351,14 @@ impl Tap {
             return self.look(number, now);
         }
         exchange.head = Some(head);
-        if !exchange.put {
+        if !exchange.put && !exchange.is_refused() {
             exchange.answer = Vec::new();
         }
-        if head.status == 401 {
+    }
+
+    /// No more of this answer comes.
+    fn ended(&mut self, number: usize) {
+        if self.exchanges[number].is_refused() {
             self.refusal(number);
         }
     }
@@ -336,8 +372,7 @@ impl Tap {
         };
         // That a new token is refused too says that the path is, and not the token.
         let again = before.iter().any(|e| {
-            let refused = e.head.is_some_and(|head| head.status == 401);
-            refused && same(&e.path, &exchange.path) && e.token.as_ref() != Some(&token)
+            e.is_refused() && same(&e.path, &exchange.path) && e.token.as_ref() != Some(&token)
         });
         if !again {
             self.rejected.entry(token.clone()).or_insert(self.order);
@@ -348,9 +383,11 @@ impl Tap {
     /// The peer ended it.
     pub(crate) fn broken(&mut self, connection: usize, now: Duration) {
         self.order += 1;
-        if let Some(Some(number)) = self.open.get(&connection) {
-            self.exchanges[*number].over = Some(now);
+        if let Some(Some(number)) = self.open.get(&connection).copied() {
+            self.exchanges[number].over = Some(now);
+            self.exchanges[number].broken = true;
             self.breaks.push(now);
+            self.ended(number);
         }
     }
 
@@ -358,8 +395,20 @@ impl Tap {
     pub(crate) fn closed(&mut self, connection: usize, now: Duration) {
         if let Some(Some(number)) = self.open.remove(&connection) {
             self.exchanges[number].over.get_or_insert(now);
+            self.ended(number);
         }
         self.attempt(connection).over.get_or_insert(now);
+    }
+
+    /// If this is a token request, and the one before it went over a fresh connection, met nothing
+    /// but silence, and left no token that serves: when that was over.
+    pub(crate) fn silent_put(&self, number: usize, silence: Duration) -> Option<Duration> {
+        let mut before = self.exchanges[..number].iter().rev();
+        let before = before.find(|e| e.put && self.exchanges[number].put)?;
+        let over = before.over?;
+        let silent = before.fresh && !before.broken && before.latest.is_none();
+        let served = self.token_ends() > over;
+        (silent && !served && over >= before.first + silence).then_some(over)
     }
 
     /// Was this status seen, for a token request or for a read?
@@ -394,7 +443,7 @@ impl Tap {
     pub(crate) fn saw_slow_connect(&self, time: Duration, since: Duration) -> bool {
         self.attempts.iter().any(|a| {
             a.over
-                .is_some_and(|over| over >= since && over >= a.begun + time)
+                .is_some_and(|over| over >= since && over + BLINK >= a.begun + time)
         })
     }
 
@@ -404,7 +453,16 @@ impl Tap {
             e.put == put
                 && e.latest.is_none()
                 && e.over
-                    .is_some_and(|over| over >= since && over >= e.first + time)
+                    .is_some_and(|over| over >= since && over + BLINK >= e.first + time)
+        })
+    }
+
+    /// Did a token come when its life was over?
+    pub(crate) fn saw_late_token(&self) -> bool {
+        let mut puts = self.exchanges.iter().enumerate().filter(|(_, e)| e.put);
+        puts.any(|(number, e)| {
+            let life = self.life(number).max(FIRST_USE);
+            e.latest.is_some_and(|latest| latest >= e.first + life)
         })
     }
 
@@ -426,7 +484,7 @@ impl Tap {
             let (Some(latest), Some(over)) = (e.latest, e.over) else {
                 return false;
             };
-            over >= since && over >= latest + time
+            over >= since && over + BLINK >= latest + time
         })
     }
 }
@@ -456,6 +514,7 @@ fn head(bytes: &[u8], at: Duration) -> Option<Head> {
         status,
         at,
         retry_after: value("retry-after"),
+        length: value("content-length"),
         life: value("x-aws-ec2-metadata-token-ttl-seconds"),
     })
 }

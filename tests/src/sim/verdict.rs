@@ -64,10 +64,18 @@ impl Verdict<'_> {
         self.script.faults.iter().any(|fault| kind(fault.kind))
     }
 
+    pub(crate) fn has_step(&self, is: impl Fn(&Step) -> bool) -> bool {
+        self.script.steps.iter().any(|(_, step)| is(step))
+    }
+
     /// Is another server among those that may have answered?
     fn had_other_server(&self) -> bool {
-        let mut steps = self.script.steps.iter();
-        steps.any(|(_, step)| matches!(step, Step::Become(_)))
+        self.has_step(|step| matches!(step, Step::Become(_)))
+    }
+
+    /// May a parent's listing be lacking? It says nothing of its child then.
+    fn is_unlisted(&self) -> bool {
+        self.planted(|k| matches!(k, Kind::Status(_) | Kind::BadNames)) || self.had_other_server()
     }
 
     fn had_bad_names(&self) -> bool {
@@ -75,8 +83,8 @@ impl Verdict<'_> {
     }
 
     fn had_legacy(&self) -> bool {
-        let legacy = |step: &(Duration, Step)| step.1 == Step::Become(Profile::Ec2Legacy);
-        self.script.server.profile == Profile::Ec2Legacy || self.script.steps.iter().any(legacy)
+        self.script.server.profile == Profile::Ec2Legacy
+            || self.has_step(|step| *step == Step::Become(Profile::Ec2Legacy))
     }
 
     fn is_right(&self, path: &str, since: Duration, value: &[u8]) -> bool {
@@ -93,10 +101,9 @@ impl Verdict<'_> {
     /// What a get or a listing brought.
     pub(crate) fn value(&self, sight: &Sight<'_>, op: &Op, value: &[u8]) {
         let path = &*op.path;
+        sight.fits(path, value);
         let right = self.is_right(path, op.began, value) || self.is_page(sight, value);
-        // A parent that cannot be listed says nothing of its child.
-        let unknown = self.planted(|k| matches!(k, Kind::Status(_))) || self.had_other_server();
-        if path.starts_with(LOOP) || (right && (op.what == What::Get || unknown)) {
+        if path.starts_with(LOOP) || (right && (op.what == What::Get || self.is_unlisted())) {
             return;
         }
         assert!(
@@ -135,7 +142,13 @@ impl Verdict<'_> {
 
     /// What a walk brought that came to its end.
     pub(crate) fn walk(&self, sight: &Sight<'_>, op: &Op, all: bool, walked: &Walked) {
+        // Then the caller's slash decides what it is.
+        let is_leaf = !self.model.is_directory(&op.path);
+        if op.path.ends_with('/') && is_leaf && self.is_unlisted() {
+            return;
+        }
         for (path, value) in &walked.leaves {
+            sight.fits(path, value);
             assert!(
                 self.is_right(path, op.began, value) || self.is_page(sight, value),
                 "never had a value of {} bytes as this: {path}",
@@ -185,11 +198,17 @@ impl Verdict<'_> {
     }
 
     /// The tree as it is, and nothing else.
-    pub(crate) fn whole(&self, walked: &Walked) {
-        assert_eq!(walked.missing, [], "nothing is wrong any more");
+    pub(crate) fn whole(&self, walked: &Walked, longest: u32) {
+        let too_long = Why::Failed(Error::TooLarge(TooLarge::Value));
+        let fits = |value: &[u8]| u32::try_from(value.len()).is_ok_and(|len| len <= longest);
+        let (tree, large): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            self.model.leaves().into_iter().partition(|(_, v)| fits(v));
+        for missed in &walked.missing {
+            let is_large = large.contains_key(&*missed.path) && missed.why == too_long;
+            assert!(is_large, "nothing is wrong any more: {missed:?}");
+        }
         let came = walked.leaves.iter();
         let came: BTreeMap<&str, &[u8]> = came.map(|(p, v)| (&**p, &**v)).collect();
-        let tree = self.model.leaves();
         let (paths, all): (Vec<_>, Vec<_>) = (came.keys().collect(), tree.keys().collect());
         assert_eq!(paths, all, "nothing is wrong any more");
         assert!(came == tree, "a value is not the tree's");
@@ -207,7 +226,10 @@ impl Verdict<'_> {
             Error::TooLarge(TooLarge::Nodes) => self.planted(|k| k == Kind::EndlessWidth),
             // Any other tree here fits the least arena.
             Error::TooLarge(TooLarge::Frontier) => endless,
-            Error::TooLarge(TooLarge::Value) => self.planted(|k| k == Kind::Oversized),
+            Error::TooLarge(TooLarge::Value) => {
+                sight.config.limits.value < 65_536 || self.planted(|k| k == Kind::Oversized)
+            }
+            Error::Peer(Peer::BadTtl(_)) => self.planted(|k| matches!(k, Kind::BadTtl(_))),
             Error::TooLarge(TooLarge::Token) => self.planted(|k| k == Kind::LongToken),
             Error::Peer(Peer::NoTtl) => {
                 self.planted(|k| matches!(k, Kind::NoTtl | Kind::Html)) || self.had_other_server()
@@ -237,7 +259,7 @@ impl Verdict<'_> {
             op.path
         );
         assert!(
-            !self.script.is_calm() || is_leaf,
+            !self.script.is_calm() || is_leaf || error == Error::TooLarge(TooLarge::Value),
             "{error:?}, and nothing was wrong: {}",
             op.path
         );
@@ -245,6 +267,12 @@ impl Verdict<'_> {
 }
 
 impl Sight<'_> {
+    /// No value is longer than the client takes.
+    fn fits(&self, path: &str, value: &[u8]) {
+        let most = usize::try_from(self.config.limits.value).unwrap_or(usize::MAX);
+        assert!(value.len() <= most, "more than {most} bytes: {path}");
+    }
+
     /// Was seen on the wire what this error says?
     #[expect(clippy::wildcard_enum_match_arm, reason = "the others are one case")]
     fn explains(&self, error: Error) -> bool {
@@ -273,7 +301,9 @@ impl Sight<'_> {
                 tap.saw_silence(true, times.first_byte, Duration::ZERO)
             }
             Error::Timeout(Reason::FirstByte) => tap.saw_silence(false, times.first_byte, since),
-            Error::Timeout(Reason::BodyIdle) => tap.saw_stop(times.body_idle, Duration::ZERO),
+            Error::Timeout(Reason::BodyIdle) => {
+                tap.saw_stop(times.body_idle, Duration::ZERO) || tap.saw_late_token()
+            }
             _ => false,
         }
     }

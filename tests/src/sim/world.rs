@@ -236,7 +236,7 @@ impl<'a> World<'a> {
             }
             Step::ClockBack(client, time) => {
                 if let Some(player) = self.players.get_mut(*client) {
-                    player.behind = *time;
+                    player.behind = Some((*time, now + *time));
                 }
             }
             Step::HangUp => self.wire.hang_up(),
