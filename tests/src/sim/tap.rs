@@ -40,7 +40,8 @@ pub(crate) struct Exchange {
 impl Exchange {
     /// Was it answered 401? (In chunks no client of HTTP/1.0 can read that.)
     fn is_refused(&self) -> bool {
-        self.head.is_some_and(|head| head.status == 401) && !is_chunked(&self.answer)
+        self.head
+            .is_some_and(|head| head.status == 401 && !head.chunked)
     }
 
     /// Did the body come that the head has told of?
@@ -60,6 +61,7 @@ pub(crate) struct Head {
     pub(crate) retry_after: Option<u64>,
     life: Option<u64>,
     length: Option<u64>,
+    chunked: bool,
     /// The connection is not to be used again.
     closes: bool,
 }
@@ -506,11 +508,12 @@ fn head(bytes: &[u8], at: Duration) -> Option<Head> {
         });
         values.next().flatten()
     };
-    let connection = text.to_ascii_lowercase();
-    let closes = connection.contains("connection: close")
-        || (text.starts_with("HTTP/1.0") && !connection.contains("connection: keep-alive"));
+    let lower = text.to_ascii_lowercase();
+    let closes = lower.contains("connection: close")
+        || (text.starts_with("HTTP/1.0") && !lower.contains("connection: keep-alive"));
     Some(Head {
         closes,
+        chunked: lower.contains("chunked"),
         status,
         at,
         retry_after: value("retry-after"),
