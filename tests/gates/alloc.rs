@@ -3,13 +3,10 @@
 //! The allocator counts on a thread only while that thread is inside a call of the core: the
 //! mock, which is its peer here, allocates as it likes. [`World::run`] is also the driving loop
 //! written out by hand, for readers who look for one without [`drive`](imds_core::drive).
-#![allow(unsafe_code, reason = "a global allocator cannot be written without")]
 
-use core::alloc::{GlobalAlloc, Layout};
-use core::cell::{Cell, RefCell};
+use core::cell::RefCell;
 use core::fmt::{self, Write as _};
 use core::time::Duration;
-use std::alloc::System;
 
 use imds_core::config::{Limits, Pace, Target};
 use imds_core::drive::{Sink, Socket};
@@ -22,72 +19,14 @@ use imds_core::{
     OpId, Peer, Phase, Reason, Reply, Route, Want, What,
 };
 use imds_mock::{Action, Connection, Fault, Mock, Profile, Tree};
-
-struct Counting;
-
-thread_local! {
-    /// Inside the core?
-    static INSIDE: Cell<bool> = const { Cell::new(false) };
-    static CALLS: Cell<usize> = const { Cell::new(0) };
-}
-
-fn note() {
-    if INSIDE.get() {
-        CALLS.set(CALLS.get() + 1);
-    }
-}
-
-// SAFETY: every call goes on to `System` as it came, so its promises are `System`'s. The counters
-// are constants of types without a destructor: using them neither allocates nor unwinds.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        note();
-        // SAFETY: the caller keeps to the contract of `alloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        // The core cannot own what it could free: this counts as well.
-        note();
-        // SAFETY: the caller keeps to the contract of `dealloc`.
-        unsafe { System.dealloc(block, layout) }
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        note();
-        // SAFETY: the caller keeps to the contract of `alloc_zeroed`.
-        unsafe { System.alloc_zeroed(layout) }
-    }
-
-    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        note();
-        // SAFETY: the caller keeps to the contract of `realloc`.
-        unsafe { System.realloc(block, layout, size) }
-    }
-}
+use imds_tests::heap::{Counting, inside, outside, take_calls};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// A call of the core.
-fn inside<R>(call: impl FnOnce() -> R) -> R {
-    let before = INSIDE.replace(true);
-    let result = call();
-    INSIDE.set(before);
-    result
-}
-
-/// The world's part of a call that the core makes: of a socket, a sink.
-fn outside<R>(call: impl FnOnce() -> R) -> R {
-    let before = INSIDE.replace(false);
-    let result = call();
-    INSIDE.set(before);
-    result
-}
-
 #[track_caller]
 fn assert_none() {
-    assert_eq!(CALLS.take(), 0, "calls of the allocator inside the core");
+    assert_eq!(take_calls(), 0, "calls of the allocator inside the core");
 }
 
 #[test]
@@ -95,9 +34,9 @@ fn the_counter_counts() {
     drop(Vec::<u8>::with_capacity(1));
     assert_none();
     let kept = inside(|| Vec::<u8>::with_capacity(1));
-    assert_eq!(CALLS.take(), 1);
+    assert_eq!(take_calls(), 1);
     inside(|| drop(kept));
-    assert_eq!(CALLS.take(), 1);
+    assert_eq!(take_calls(), 1);
     inside(|| outside(|| drop(Vec::<u8>::with_capacity(1))));
     assert_none();
 }
@@ -201,7 +140,7 @@ impl<const LANES: usize> Net<LANES> {
 
 impl<const LANES: usize> World<LANES> {
     fn new(mock: Mock, config: Config) -> Self {
-        CALLS.set(0);
+        take_calls();
         Self {
             // On the stack first, as a boot image has it; the box is the test's.
             client: Box::new(inside(|| Client::new(config))),
@@ -689,7 +628,7 @@ const LONG: &str = match core::str::from_utf8(&[b'/'; 1000]) {
 
 #[test]
 fn endpoints() {
-    CALLS.set(0);
+    take_calls();
     inside(|| {
         for text in [
             "http://169.254.169.254",
