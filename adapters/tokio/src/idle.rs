@@ -16,6 +16,15 @@ pub(crate) struct Watcher {
     waker: Option<Waker>,
 }
 
+impl Watcher {
+    /// Has the task look at all kept connections anew.
+    pub(crate) fn wake(&self) {
+        if let Some(waker) = &self.waker {
+            waker.wake_by_ref();
+        }
+    }
+}
+
 impl Drop for Watcher {
     fn drop(&mut self) {
         // The pool is gone, or the task is: either way it has nothing more to wait for.
@@ -40,12 +49,18 @@ pub(crate) fn register(pool: &Pool, slots: &mut [Box<Slot>]) {
     }
 }
 
-/// Starts a watcher if there is something to watch and none does. Call it after connections were
-/// put back.
+/// Starts a watcher if there is something to watch and none does, and lets it go if there is
+/// nothing. Call it after connections were put back.
 pub(crate) fn start(pool: &Arc<Pool>) {
     {
         let mut state = pool.lock();
-        if state.watcher.running || !state.free.iter().any(|slot| slot.is_kept()) {
+        if state.watcher.running {
+            if state.is_disconnected() {
+                state.watcher.wake();
+            }
+            return;
+        }
+        if !state.free.iter().any(|slot| slot.is_kept()) {
             return;
         }
         state.watcher.running = true;

@@ -62,6 +62,8 @@ pub(crate) struct State {
     pub(crate) session: SessionOf,
     /// Lanes that no task drives.
     pub(crate) free: Slots,
+    /// All lanes there are.
+    lanes: usize,
     pub(crate) gather: Gather<Option<Waker>>,
     /// Operations whose tasks found no lane at all, longest first.
     waiting: VecDeque<OpId>,
@@ -84,6 +86,7 @@ impl Pool {
             places: Arc::new(Semaphore::new(OPS)),
             shared: Mutex::new(State {
                 session,
+                lanes: lanes.len(),
                 free: lanes
                     .into_iter()
                     .map(|lane| {
@@ -297,11 +300,16 @@ impl State {
         }
     }
 
-    /// Takes the lanes that this operation's task watches.
+    /// Takes the lanes that this operation's task watches, and those in the middle of an exchange
+    /// that nobody watches and nobody wants any more.
     pub(crate) fn take_watched(&mut self, op: OpId) -> Slots {
+        let session = &self.session;
         let mut slots: Slots = self
             .free
-            .extract_if(.., |slot| slot.watched_by == Some(op))
+            .extract_if(.., |slot| match slot.watched_by {
+                Some(watching) => watching == op,
+                None => !slot.lane.is_idle() && !session.is_wanted(&slot.lane),
+            })
             .collect();
         for slot in &mut slots {
             slot.watched_by = None;
@@ -314,13 +322,22 @@ impl State {
         self.free.extract_if(.., |slot| slot.is_kept()).collect()
     }
 
+    /// Is every lane at rest, and none connected?
+    pub(crate) fn is_disconnected(&self) -> bool {
+        self.free.len() == self.lanes && !self.free.iter().any(|slot| slot.lane.is_connected())
+    }
+
     /// Puts a lane back whatever it is doing: what someone else waits for goes on in the hands
     /// of another task, the rest is broken off. Answers with a socket to close, not under this
     /// lock.
     #[must_use]
     pub(crate) fn give(&mut self, now: Instant, mut slot: Box<Slot>) -> Socket {
+        let was_kept = slot.is_kept();
         // What has just ended is concluded at once: its owner may have no lane to do it with.
         self.session.serve(now, &mut slot.lane);
+        if slot.is_kept() && !was_kept {
+            self.watcher.wake();
+        }
         self.spread();
         if !slot.lane.is_idle() && !self.session.is_wanted(&slot.lane) {
             self.session.abandon(&mut slot.lane);

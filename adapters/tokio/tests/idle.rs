@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use imds_core::config::Target;
 use imds_core::{Config, Endpoint};
 use imds_mock::server::Server;
-use imds_mock::{Mock, Profile};
-use imds_tokio::Client;
+use imds_mock::{Fault, Mock, Profile};
+use imds_tokio::{Client, Options};
+use tokio::runtime::Handle;
 
 const ID: &str = "/latest/meta-data/instance-id";
 
@@ -32,13 +33,32 @@ fn states(port: u16) -> BTreeMap<String, String> {
 const ESTABLISHED: &str = "01";
 const CLOSE_WAIT: &str = "08";
 
+fn client(server: &Server) -> Client {
+    let endpoint = Endpoint::parse(&server.url()).unwrap();
+    let config = Config::new(Target::One(endpoint));
+    Client::builder().config(config).build()
+}
+
+/// Waits until a client that nobody uses has noticed that its server is gone, and has neither a
+/// connection nor a task any more.
+async fn nothing_left(port: u16) {
+    let tasks = || Handle::current().metrics().num_alive_tasks();
+    for turn in 0..1_000_000 {
+        let open = |s: &String| s == ESTABLISHED || s == CLOSE_WAIT;
+        // The table is dear to read, a turn of the runtime is not.
+        if turn % 500 == 0 && tasks() == 0 && !states(port).values().any(open) {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+    panic!("left: {:?}, {} tasks", states(port), tasks());
+}
+
 #[tokio::test]
 async fn a_kept_connection_that_the_server_closes_is_closed_between_uses() {
     let server = Server::start(Mock::new(Profile::Ec2)).await.unwrap();
     let port = server.addr().port();
-    let endpoint = Endpoint::parse(&server.url()).unwrap();
-    let config = Config::new(Target::One(endpoint));
-    let client = Client::builder().config(config).build();
+    let client = client(&server);
     for round in 0..2 {
         assert!(client.get(ID).await.unwrap().is_some());
         let sockets = states(port);
@@ -49,16 +69,41 @@ async fn a_kept_connection_that_the_server_closes_is_closed_between_uses() {
         }
     }
     server.shutdown().await;
-    // The end of the stream is on its way; nobody uses the client.
-    for turn in 0..1_000_000 {
-        let open = |s: &String| s == ESTABLISHED || s == CLOSE_WAIT;
-        // The table is dear to read, a turn of the runtime is not.
-        if turn % 500 == 0 && !states(port).values().any(open) {
-            return;
+    nothing_left(port).await;
+}
+
+#[tokio::test]
+async fn a_walk_that_is_dropped_leaves_no_connection_that_nobody_watches() {
+    for nodes in 0..40 {
+        let server = Server::start(Mock::new(Profile::Ec2)).await.unwrap();
+        let client = client(&server);
+        let mut walk = client.walk("/latest/", Options::default());
+        for _ in 0..nodes {
+            assert!(walk.next().await.unwrap().is_ok());
         }
-        tokio::task::yield_now().await;
+        drop(walk);
+        // The server answers what was asked.
+        for _ in 0..1000 {
+            tokio::task::yield_now().await;
+        }
+        let port = server.addr().port();
+        server.shutdown().await;
+        nothing_left(port).await;
     }
-    panic!("left between uses: {:?}", states(port));
+}
+
+#[tokio::test]
+async fn nothing_is_watched_when_the_last_use_has_closed_what_was_kept() {
+    let server = Server::start(Mock::new(Profile::Ec2)).await.unwrap();
+    let client = client(&server);
+    assert!(client.get(ID).await.unwrap().is_some());
+    // It is watched from now on.
+    tokio::task::yield_now().await;
+    server.with(|mock| mock.push_fault(Fault::any().until_close()));
+    assert!(client.get(ID).await.unwrap().is_some());
+    let port = server.addr().port();
+    server.shutdown().await;
+    nothing_left(port).await;
 }
 
 #[test]
