@@ -230,9 +230,9 @@ impl Mock {
         &self.log
     }
 
-    /// Forgets the log.
+    /// Forgets the log, and gives back its memory.
     pub fn clear_log(&mut self) {
-        self.log.clear();
+        self.log = Vec::new();
     }
 
     /// Opens a connection.
