@@ -10,14 +10,14 @@ use std::rc::{Rc, Weak};
 use imds_core::model::{IdentityDocument, ReadError};
 use imds_core::walk::Options;
 use imds_core::{Config, Counters, Error};
-use imds_tokio::{Client, Node};
+use imds_tokio::Client;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
 use crate::memory::Memory;
 use crate::network::{Door, outcome};
 use crate::task::{self, Engine, Task};
-use crate::{Got, Missed, Network, Walked};
+use crate::{Got, Network, Walked};
 
 /// The client with so many lanes.
 pub(crate) fn task(network: &Rc<Network>, lanes: usize, config: Config) -> Task {
@@ -168,22 +168,13 @@ impl task::Client for Client {
         options: Options,
         within: Option<&str>,
     ) -> (Walked, Vec<Got>) {
-        let (mut leaves, mut missing, mut got) = (Vec::new(), Vec::new(), Vec::new());
-        let mut walk = Self::walk(self, path, options);
-        let result = loop {
-            match walk.next().await {
-                None => break Ok(None),
-                Some(Err(error)) => break Err(error),
-                Some(Ok(Node::Leaf { path, value })) => leaves.push((path, value)),
-                Some(Ok(Node::Missing { path, name, why })) => {
-                    missing.push(Missed { path, name, why });
-                }
-            }
+        let mut got = Vec::new();
+        let walked = Walked::to_the_end(Self::walk(self, path, options), async || {
             if let Some(path) = within {
                 got.push(Self::get(self, path).await);
             }
-        };
-        (Walked::new(leaves, missing, result), got)
+        });
+        (walked.await, got)
     }
 
     async fn leave(&mut self, path: &str, options: Options, nodes: usize) -> bool {

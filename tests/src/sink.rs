@@ -22,6 +22,15 @@ impl Missed {
     pub const fn is_node(&self) -> bool {
         !matches!(self.why, Why::BadName(_))
     }
+
+    /// Is it this node, or a directory above it?
+    pub fn covers(&self, path: &str) -> bool {
+        let above = |rest: &str| self.path.ends_with('/') || rest.starts_with('/');
+        self.is_node()
+            && path
+                .strip_prefix(self.path.as_str())
+                .is_some_and(|rest| rest.is_empty() || above(rest))
+    }
 }
 
 impl From<&Missing<'_>> for Missed {

@@ -1,7 +1,11 @@
 //! What a walk brought.
 
+use core::ops::AsyncFnMut;
+use std::collections::BTreeSet;
+
 use imds_core::walk::{self, Summary};
 use imds_core::{Cause, Error};
+use imds_tokio::{Node, Walk};
 
 use crate::Missed;
 
@@ -51,6 +55,48 @@ impl Walked {
             leaves,
             missing,
             result: result.map(|_| ()),
+        }
+    }
+
+    /// A walk of imds-tokio's client to its end. `each` has its turn after every node.
+    pub async fn to_the_end(mut walk: Walk, mut each: impl AsyncFnMut()) -> Self {
+        let (mut leaves, mut missing) = (Vec::new(), Vec::new());
+        let result = loop {
+            match walk.next().await {
+                None => break Ok(None),
+                Some(Err(error)) => break Err(error),
+                Some(Ok(Node::Leaf { path, value })) => leaves.push((path, value)),
+                Some(Ok(Node::Missing { path, name, why })) => {
+                    missing.push(Missed { path, name, why });
+                }
+            }
+            each().await;
+        };
+        Self::new(leaves, missing, result)
+    }
+
+    /// Every one of these leaves came, or is named as missing, or stands below a directory that is;
+    /// only an error may leave some out. Leaves that are not among these came only if `more` says so.
+    ///
+    /// # Panics
+    /// If something else was lost, or came.
+    pub fn assert_accounts_for<'a>(
+        &self,
+        expected: impl IntoIterator<Item = &'a str>,
+        more: impl Fn(&str) -> bool,
+    ) {
+        let came: BTreeSet<&str> = self.leaves.iter().map(|(path, _)| path.as_str()).collect();
+        let expected: BTreeSet<&str> = expected.into_iter().collect();
+        for path in came.difference(&expected) {
+            assert!(more(path), "a leaf that is not in the tree: {path}");
+        }
+        for path in expected {
+            let missing = self.missing.iter().filter(|missed| missed.covers(path));
+            let named = missing.count() + usize::from(came.contains(path));
+            match self.result {
+                Ok(()) => assert_eq!(named, 1, "how often {path} came or is named as missing"),
+                Err(_) => assert!(named <= 1, "{path} came or is named {named} times"),
+            }
         }
     }
 
