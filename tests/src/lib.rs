@@ -10,6 +10,7 @@ pub mod common;
 mod front;
 #[cfg(feature = "fuzz")]
 pub mod fuzz;
+pub mod generation;
 pub mod heap;
 mod law;
 mod loopback;
