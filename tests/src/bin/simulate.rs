@@ -176,8 +176,14 @@ fn summarise(report: &Report, seeds: u64, from: u64, began: Instant) {
         report.requests,
         report.time.as_secs_f64() / 86_400.0
     );
-    println!("faults and events, by kind:");
-    for (what, count) in &report.struck {
+    // In brackets: what was asked of clients.
+    let (asked, faults): (Vec<_>, Vec<_>) = report
+        .struck
+        .iter()
+        .partition(|(what, _)| what.starts_with('('));
+    let sum: u64 = faults.iter().map(|(_, count)| **count).sum();
+    println!("faults: {sum} of {} kinds", faults.len());
+    for (what, count) in faults.into_iter().chain(asked) {
         println!("{count:>10}  {what}");
     }
 }
