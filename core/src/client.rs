@@ -191,7 +191,8 @@ pub const CLIENT_TOKEN: usize = 128;
 /// A session and its lanes in one value, for one driver: boot images, blocking programs, tests.
 ///
 /// Each of `LANES` connections has a window `W`, and a walk has the arena `A`; they are arrays, or
-/// memory that is lent. There is room for `OPS` operations.
+/// memory that is lent. There is room for `OPS` operations. Lanes are numbered from 0; one whose
+/// number is not below `LANES` wants nothing and takes no event.
 #[derive(Debug)]
 pub struct Client<
     const LANES: usize,
@@ -284,21 +285,18 @@ impl<const LANES: usize, W: Buffer, A: Buffer, const OPS: usize> Client<LANES, W
     /// Breaks off what lane number `lane` is at, for drivers that lost track of its connection or
     /// need it for something else; it is begun anew later. The lane wants [`Want::Close`] next, if
     /// it has a connection.
-    ///
-    /// # Panics
-    /// If there is no such lane.
     pub fn abandon(&mut self, lane: usize) {
-        self.session.abandon(&mut self.lanes[lane]);
+        if let Some(lane) = self.lanes.get_mut(lane) {
+            self.session.abandon(lane);
+        }
     }
 
     /// What lane number `lane` wants now. Asking twice gives the same answer.
-    ///
-    /// # Panics
-    /// If there is no such lane.
     pub fn poll(&mut self, now: Instant, lane: usize) -> Want<'_> {
         let has_floor = self.has_floor(lane);
-        let told = &mut self.told[lane];
-        let lane = &mut self.lanes[lane];
+        let (Some(told), Some(lane)) = (self.told.get_mut(lane), self.lanes.get_mut(lane)) else {
+            return Want::Idle;
+        };
         while self.session.serve(now, lane) && lane.poll().is_none() {}
         if self.done.is_none() {
             self.done = self.session.next_done();
@@ -323,11 +321,9 @@ impl<const LANES: usize, W: Buffer, A: Buffer, const OPS: usize> Client<LANES, W
     }
 
     /// Where lane number `lane` is to put received bytes.
-    ///
-    /// # Panics
-    /// If there is no such lane.
     pub fn rx_window(&mut self, lane: usize) -> &mut [u8] {
-        self.lanes[lane].rx_window()
+        let lane = self.lanes.get_mut(lane);
+        lane.map(Lane::rx_window).unwrap_or_default()
     }
 
     /// Tells lane number `lane` what happened. Poll all lanes after it: other lanes' answers may
@@ -337,12 +333,9 @@ impl<const LANES: usize, W: Buffer, A: Buffer, const OPS: usize> Client<LANES, W
     /// [`Misuse`], if the event does not answer what the lane wanted. Nothing has changed then. So
     /// it is too with [`Event::Taken`] if a chunk of another lane's leaf was taken since this one's
     /// was offered, and that leaf is not at its end: poll again.
-    ///
-    /// # Panics
-    /// If there is no such lane.
     pub fn handle(&mut self, now: Instant, lane: usize, event: Event) -> Result<(), Misuse> {
         if matches!(event, Event::Taken)
-            && let Some(op) = self.told[lane].take()
+            && let Some(op) = self.told.get_mut(lane).and_then(Option::take)
         {
             // Another lane's driver may have taken it already.
             self.done = self.done.filter(|(done, _)| *done != op);
@@ -351,7 +344,7 @@ impl<const LANES: usize, W: Buffer, A: Buffer, const OPS: usize> Client<LANES, W
         if matches!(event, Event::Taken) && !self.has_floor(lane) {
             return Err(Misuse::OutOfOrder);
         }
-        let lane = &mut self.lanes[lane];
+        let lane = self.lanes.get_mut(lane).ok_or(Misuse::OutOfOrder)?;
         lane.handle(now, event)?;
         // Conclusions are drawn here, so that one round of polls after it sees them all.
         while self.session.serve(now, lane) && lane.poll().is_none() {}
@@ -366,19 +359,13 @@ impl<const LANES: usize, W: Buffer, A: Buffer, const OPS: usize> Client<LANES, W
 
     /// When to poll lane number `lane` again even if nothing happens, and why. It is polling that
     /// does the work: ask after it.
-    ///
-    /// # Panics
-    /// If there is no such lane.
     pub fn deadline(&self, lane: usize) -> Option<(Instant, Reason)> {
-        self.session.deadline(&self.lanes[lane])
+        self.session.deadline(self.lanes.get(lane)?)
     }
 
     /// Why lane number `lane` wants [`Want::Close`]; `None` if it does not.
-    ///
-    /// # Panics
-    /// If there is no such lane.
     pub fn close_reason(&self, lane: usize) -> Option<CloseReason> {
-        self.lanes[lane].close_reason()
+        self.lanes.get(lane)?.close_reason()
     }
 
     /// Where to connect.

@@ -143,7 +143,10 @@ impl Endpoint {
         if !text.bytes().all(|b| b.is_ascii_graphic()) {
             return Err(EndpointError::InvalidCharacter);
         }
-        let (scheme, rest) = text.split_once("://").ok_or(EndpointError::NoScheme)?;
+        let (scheme, rest) = text
+            .split_once(':')
+            .and_then(|(scheme, rest)| Some((scheme, rest.strip_prefix("//")?)))
+            .ok_or(EndpointError::NoScheme)?;
         if scheme.eq_ignore_ascii_case("https") {
             return Err(EndpointError::Https);
         }
@@ -156,10 +159,8 @@ impl Endpoint {
         if rest.contains('?') {
             return Err(EndpointError::Query);
         }
-        let (authority, path) = match rest.find('/') {
-            Some(at) => rest.split_at(at),
-            None => (rest, ""),
-        };
+        let path = rest.find('/').and_then(|at| rest.split_at_checked(at));
+        let (authority, path) = path.unwrap_or((rest, ""));
         if authority.contains('@') {
             return Err(EndpointError::UserInfo);
         }

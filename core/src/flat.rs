@@ -68,14 +68,14 @@ impl fmt::Write for Escaping<'_, '_> {
                 0..0x20 => 'u',
                 _ => continue,
             };
-            self.0.write_str(&text[plain..at])?;
+            self.0.write_str(text.get(plain..at).unwrap_or_default())?;
             plain = at + 1;
             write!(self.0, "\\{short}")?;
             if short == 'u' {
                 write!(self.0, "{byte:04x}")?;
             }
         }
-        self.0.write_str(&text[plain..])
+        self.0.write_str(text.get(plain..).unwrap_or_default())
     }
 }
 

@@ -5,6 +5,7 @@ use zeroize::Zeroize;
 use crate::client::{Leaf, Missing, OpId};
 use crate::drive::Sink;
 use crate::path::MAX_PATH;
+use crate::place::{part, part_mut};
 use crate::walk::Why;
 
 /// A [`Sink`] for a [`Client`](crate::Client) that puts one node together at a time and hands it
@@ -84,7 +85,7 @@ impl<'m> Gather<'m> {
     /// The node that waits to be taken, if there is one.
     pub fn node(&self) -> Option<Node<'_>> {
         let path = self.path.as_str();
-        let bytes = &self.memory[..self.len];
+        let bytes = part(self.memory, ..self.len);
         match self.state {
             State::Empty | State::Open => None,
             State::Leaf(op) => Some(Node::Leaf {
@@ -110,7 +111,7 @@ impl<'m> Gather<'m> {
     }
 
     fn clear(&mut self) {
-        self.memory[..self.len].zeroize();
+        part_mut(self.memory, ..self.len).zeroize();
         self.len = 0;
         self.path.clear();
         self.state = State::Empty;
@@ -125,7 +126,7 @@ impl<'m> Gather<'m> {
 
     /// As much as fits. False: not all of it.
     fn push(&mut self, bytes: &[u8]) -> bool {
-        let room = &mut self.memory[self.len..];
+        let room = part_mut(self.memory, self.len..);
         let n = bytes.len().min(room.len());
         room[..n].copy_from_slice(&bytes[..n]);
         self.len += n;

@@ -155,6 +155,7 @@ mod lane;
 pub mod model;
 mod pace;
 pub mod path;
+mod place;
 mod retry;
 mod rng;
 mod session;

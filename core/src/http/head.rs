@@ -16,6 +16,7 @@
 //! | `Transfer-Encoding` | `chunked` alone, once, HTTP/1.1, without `Content-Length` |
 
 use super::HttpError;
+use crate::place::part;
 
 /// Most bytes a head may have.
 pub const MAX_HEAD: usize = 4096;
@@ -53,13 +54,10 @@ pub struct Head {
 pub(crate) fn end(buf: &[u8], from: usize) -> Option<usize> {
     // An end that straddles `from` needs the three bytes before it.
     let start = from.saturating_sub(3);
-    let lf = buf[start..]
-        .iter()
-        .enumerate()
-        .filter(|(_, b)| **b == b'\n');
-    for (offset, _) in lf {
-        let at = start + offset + 1;
-        match &buf[at..] {
+    let mut at = start;
+    for line in part(buf, start..).split_inclusive(|b| *b == b'\n') {
+        at += line.len();
+        match part(buf, at..) {
             [b'\n', ..] => return Some(at + 1),
             [b'\r', b'\n', ..] => return Some(at + 2),
             _ => {}

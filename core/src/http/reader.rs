@@ -3,6 +3,7 @@
 use super::HttpError;
 use super::body::Body;
 use super::head::{self, Head, MAX_HEAD};
+use crate::place::part;
 
 /// Most 1xx responses before the real one.
 pub const MAX_INFORMATIONAL: u8 = 8;
@@ -71,7 +72,7 @@ impl Reader {
     pub fn next(&mut self, input: &[u8], eof: bool) -> Result<Step, HttpError> {
         let mut dropped = 0;
         loop {
-            let input = &input[dropped..];
+            let input = part(input, dropped..);
             match &mut self.state {
                 State::Head { scanned } => {
                     if !head::may_be_http(input) {
@@ -93,7 +94,7 @@ impl Reader {
                     if end > MAX_HEAD {
                         return Err(HttpError::HeadTooLarge);
                     }
-                    let head = head::parse(&input[..end], self.answers_head)?;
+                    let head = head::parse(part(input, ..end), self.answers_head)?;
                     if head.status < 200 {
                         self.informational += 1;
                         if head.status == 101 || self.informational > MAX_INFORMATIONAL {

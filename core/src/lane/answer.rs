@@ -3,6 +3,7 @@
 use crate::error::{Error, Peer, Reason, What};
 use crate::http::{Framing, Head, HttpError, Item, Reader};
 use crate::lane::{Buffer, CloseReason, Lane, Sink, State};
+use crate::place::{part, shift};
 use crate::time::Instant;
 
 /// Longest body that is read to its end only to keep the connection.
@@ -11,7 +12,7 @@ const MAX_DRAIN: u64 = 4096;
 impl<B: Buffer> Lane<B> {
     /// The bytes of the head in `State::Head`.
     pub(crate) fn head_bytes(&self, head: &Head) -> &[u8] {
-        &self.window()[self.raw.start..][..head.len]
+        part(part(self.window(), self.raw.clone()), ..head.len)
     }
 
     /// The head is read; the body, of at most `allowance` bytes, goes to `sink`.
@@ -43,7 +44,7 @@ impl<B: Buffer> Lane<B> {
 
     /// The payload that was received and not yet taken.
     pub(crate) fn payload(&self) -> &[u8] {
-        &self.window()[self.payload.clone()]
+        part(self.window(), self.payload.clone())
     }
 
     /// Drops bytes at the front of the payload.
@@ -84,10 +85,8 @@ impl<B: Buffer> Lane<B> {
     /// Decodes what was received until someone has to be asked or more is needed.
     pub(super) fn advance(&mut self) {
         loop {
-            let step = match self
-                .reader
-                .next(&self.window.as_ref()[self.raw.clone()], self.eof)
-            {
+            let raw = part(self.window.as_ref(), self.raw.clone());
+            let step = match self.reader.next(raw, self.eof) {
                 Ok(step) => step,
                 Err(HttpError::HeadTooLarge) => return self.fail(Error::TooLarge(What::Head)),
                 Err(error) => return self.fail(Error::Peer(Peer::Http(error))),
@@ -142,7 +141,7 @@ impl<B: Buffer> Lane<B> {
         // Without chunk framing in between, payload is where it belongs already.
         if self.payload.end != from {
             let to = self.payload.end;
-            self.window.as_mut().copy_within(from..from + n, to);
+            shift(self.window.as_mut(), from..from + n, to);
         }
         self.payload.end += n;
         true
@@ -176,8 +175,8 @@ impl<B: Buffer> Lane<B> {
     fn slide(&mut self) {
         let (payload, raw) = (self.payload.len(), self.raw.len());
         let window = self.window.as_mut();
-        window.copy_within(self.payload.clone(), 0);
-        window.copy_within(self.raw.clone(), payload);
+        shift(window, self.payload.clone(), 0);
+        shift(window, self.raw.clone(), payload);
         self.payload = 0..payload;
         self.raw = payload..payload + raw;
     }

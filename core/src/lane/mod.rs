@@ -28,6 +28,7 @@ use crate::client::{Event, Leaf, Missing, OpId, Want};
 use crate::config::Timeouts;
 use crate::error::{Error, Fault, Misuse, Phase, Reason};
 use crate::http::Reader;
+use crate::place::part;
 use crate::retry::Exchange;
 use crate::time::Instant;
 
@@ -121,20 +122,20 @@ impl<B: Buffer> Lane<B> {
         match self.state {
             State::Idle | State::Connecting if self.close_reason().is_some() => Some(Want::Close),
             State::Connecting => Some(Want::Connect),
-            State::Sending { sent, len } => Some(Want::Send(&self.window()[sent..len])),
+            State::Sending { sent, len } => Some(Want::Send(part(self.window(), sent..len))),
             State::Receiving => Some(Want::Receive),
             State::Offering { last } if self.cleared => Some(Want::Leaf(Leaf {
                 op: self.op()?,
                 path: self.path(),
                 offset: self.offset,
-                chunk: &self.window()[self.payload.clone()],
+                chunk: self.payload(),
                 last,
                 restart: self.restart && self.offset == 0,
             })),
             State::BadLine { why, line, .. } => Some(Want::Missing(Missing {
                 op: self.op()?,
                 path: self.path(),
-                name: &self.payload()[..line],
+                name: part(self.payload(), ..line),
                 why,
             })),
             State::Report(why) => Some(Want::Missing(Missing {

@@ -16,8 +16,8 @@ use crate::walk::listing::is_directory;
 use crate::walk::{Sensitive, Why};
 
 enum Work {
-    /// A get or a listing, by slot.
-    Op(usize),
+    /// A get or a listing, or the look at where a walk starts.
+    Op(OpId),
     /// The node that the lane holds.
     Held(OpId),
     /// The next node of this walk.
@@ -47,14 +47,15 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
                 Job::Token(now)
             }
             Gate::Go => match work {
-                Work::Op(slot) => {
-                    let op = &mut self.ops[slot];
+                Work::Op(id) => {
+                    let Some(op) = self.op_mut(id) else {
+                        return false;
+                    };
                     op.state = OpState::Active {
                         connected: lane.is_connected(),
                     };
                     lane.restart = op.tries.restart;
-                    let id = self.id(slot);
-                    match self.ops[slot].start {
+                    match op.start {
                         Start::Ask { .. } => Job::Classify(id),
                         Start::Known { .. } | Start::Taken | Start::Shelved { .. } => Job::Read(id),
                     }
@@ -124,7 +125,7 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
                 .enumerate()
                 .filter(|(_, op)| due(op) && wanted(op))
                 .max_by_key(|(_, op)| self.sequence.wrapping_sub(op.sequence))
-                .map(|(slot, _)| Work::Op(slot))
+                .map(|(slot, op)| Work::Op(op.id(slot)))
         };
         if let Some(get) = oldest(&|op| !matches!(op.kind, Kind::Walk(_))) {
             return Some(get);
@@ -137,7 +138,7 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
             return None;
         }
         if let Some(node) = &lane.node {
-            let walk = &self.walks[self.walk_index(node.op)?];
+            let walk = self.walk_at(node.op)?;
             if !walk.paused && node.tries.not_before <= now {
                 return Some(Work::Held(node.op));
             }
@@ -148,8 +149,7 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
         }
         let held = lane.node.as_ref().map(|node| node.op);
         let classify = |op: &Op| {
-            matches!((op.kind, op.start), (Kind::Walk(walk), Start::Ask { .. })
-                if !self.walks[walk].paused)
+            matches!((op.kind, op.start), (Kind::Walk(_), Start::Ask { .. })) && !self.is_paused(op)
         };
         if let Some(start) = oldest(&classify) {
             return Some(start);
@@ -196,13 +196,12 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
     /// Puts the node that the lane holds, if any, back to its walk.
     fn shelve<B: Buffer>(&mut self, lane: &mut Lane<B>) {
         let Some(node) = &lane.node else { return };
-        if let Some(index) = self.walk_index(node.op) {
-            if let Some(op) = self.op_mut(node.op) {
-                op.start = Start::Shelved { depth: node.depth };
-                path::set(&mut op.path, &node.path);
-                op.tries = node.tries;
-            }
-            let walk = &mut self.walks[index];
+        if let Some(op) = self.op_mut(node.op) {
+            op.start = Start::Shelved { depth: node.depth };
+            path::set(&mut op.path, &node.path);
+            op.tries = node.tries;
+        }
+        if let Some(walk) = self.walk_of(node.op) {
             walk.let_go(node.directory);
             if walk.floor == Some(lane.id) {
                 walk.floor = Some(SHELF);
@@ -219,7 +218,7 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
         id: OpId,
         lane: &mut Lane<B>,
     ) -> bool {
-        let (Some(index), Some(node)) = (self.walk_index(id), &mut lane.node) else {
+        let Some(node) = &mut lane.node else {
             return false;
         };
         let Some(op) = self.op_mut(id).filter(|op| op.tries.not_before <= now) else {
@@ -234,18 +233,20 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
         node.op = id;
         node.directory = node.path.ends_with('/');
         lane.drop_exchange();
-        self.walks[index].floor = Some(lane.id);
+        if let Some(walk) = self.walk_of(id) {
+            walk.floor = Some(lane.id);
+        }
         self.changed = true;
         true
     }
 
     /// Takes the next node of a walk for the lane. `None`: it needs no exchange.
     fn take_node<B: Buffer>(&mut self, index: usize, lane: &mut Lane<B>) -> Option<Job> {
-        let id = self.walks[index].op?;
-        let due = self.op(id)?.tries.not_before <= self.now;
+        let walk = self.walks.get_mut(index)?;
+        let id = walk.op?;
+        let op = self.ops.get_mut(usize::from(id.slot))?;
+        let due = op.tries.not_before <= self.now;
         let node = lane.node.insert(Node::new(id));
-        let op = &mut self.ops[usize::from(id.slot)];
-        let walk = &mut self.walks[index];
         let mut again = false;
         let mut shelved = false;
         match op.start {
@@ -273,7 +274,7 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
                         node.depth = depth + 1;
                         let path = &node.path;
                         let at = path.trim_end_matches('/').rfind('/').map_or(0, |at| at + 1);
-                        let (dir, name) = path.split_at(at);
+                        let (dir, name) = path.split_at_checked(at).unwrap_or_default();
                         if is_directory(dir, name) && !path.ends_with('/') {
                             // There is room: `judge` counted this byte.
                             let _ = node.path.push('/');
@@ -308,7 +309,7 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
     /// Has the lane's node asked for, or reported if it may not be: that is looked at each time,
     /// because a lane may be abandoned before it has made its report.
     fn ask<B: Buffer>(&self, id: OpId, lane: &mut Lane<B>) -> Option<Job> {
-        let (node, walk) = (lane.node.as_ref()?, &self.walks[self.walk_index(id)?]);
+        let (node, walk) = (lane.node.as_ref()?, self.walk_at(id)?);
         let why = match Sensitive::of(&node.path) {
             Some(part) if !walk.include.contains(part.include()) => Why::LeftOut(part),
             _ if node.depth > self.config.limits.depth => Why::Failed(Error::TooLarge(What::Depth)),
@@ -318,15 +319,7 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
         None
     }
 
-    fn is_paused(&self, op: &Op) -> bool {
-        matches!(op.kind, Kind::Walk(walk) if self.walks[walk].paused)
-    }
-
-    fn id(&self, slot: usize) -> OpId {
-        OpId {
-            // At most 255 slots.
-            slot: u8::try_from(slot).unwrap_or(u8::MAX),
-            generation: self.ops[slot].generation,
-        }
+    pub(super) fn is_paused(&self, op: &Op) -> bool {
+        matches!(op.kind, Kind::Walk(walk) if self.walks.get(walk).is_some_and(|w| w.paused))
     }
 }

@@ -203,13 +203,12 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
     /// A lane is done with its node of this walk.
     fn leave(&mut self, id: OpId, lane: u8, directory: bool) {
         self.changed = true;
-        if let Some(index) = self.walk_index(id) {
-            let walk = &mut self.walks[index];
+        if let Some(walk) = self.walk_of(id) {
             walk.let_go(directory);
             if walk.floor == Some(lane) {
                 walk.floor = None;
             }
-            self.settle(index);
+            self.settle(id);
         }
     }
 

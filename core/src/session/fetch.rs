@@ -85,13 +85,13 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
             return;
         }
         self.fetch.not_before = now;
-        for slot in 0..OPS {
-            let op = &self.ops[slot];
+        for op in &mut self.ops {
             if matches!(op.state, OpState::Waiting) {
-                let kind = op.kind;
-                self.ops[slot].state = OpState::Done(Err(error));
-                if let Kind::Walk(walk) = kind {
-                    self.walks[walk].end();
+                op.state = OpState::Done(Err(error));
+                if let Kind::Walk(walk) = op.kind
+                    && let Some(walk) = self.walks.get_mut(walk)
+                {
+                    walk.end();
                 }
             }
         }

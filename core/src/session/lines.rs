@@ -149,11 +149,11 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
             op.found = Some(is_directory(dir, name));
             let bare = name.strip_suffix('/').unwrap_or(name);
             // An entry of `public-keys/` that was called by its number only gets its full name.
-            if key_index(bare) == Some(wanted) {
-                let at = dir.len();
-                op.path.truncate(at);
+            if key_index(bare) == Some(wanted)
+                && let Some(rest) = bare.strip_prefix(wanted)
+            {
                 // `judge` made sure that it fits.
-                let _ = op.path.push_str(bare);
+                let _ = op.path.push_str(rest);
             }
         }
         Line::Next

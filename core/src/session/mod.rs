@@ -159,7 +159,9 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
             .position(|w| w.op.is_none())
             .ok_or(Misuse::TooManyWalks)?;
         let op = self.start(now, path, Kind::Walk(walk))?;
-        self.walks[walk].begin(op, path, options);
+        if let Some(walk) = self.walk_of(op) {
+            walk.begin(op, path, options);
+        }
         Ok(op)
     }
 
@@ -187,19 +189,13 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
 
     /// An operation that has ended, each once. Its id is void from here on.
     pub fn next_done(&mut self) -> Option<(OpId, Result<Reply, Error>)> {
-        let slot = self
-            .ops
-            .iter()
-            .position(|op| matches!(op.state, OpState::Done(_)))?;
-        let op = OpId {
-            slot: u8::try_from(slot).ok()?,
-            generation: self.ops[slot].generation,
-        };
-        let OpState::Done(result) = self.ops[slot].state else {
-            return None;
-        };
-        self.free(op);
-        Some((op, result))
+        let mut ops = self.ops.iter().enumerate();
+        let done = ops.find_map(|(slot, op)| match op.state {
+            OpState::Done(result) => Some((op.id(slot), result)),
+            OpState::Free | OpState::Waiting | OpState::Active { .. } => None,
+        })?;
+        self.free(done.0);
+        Some(done)
     }
 
     /// Serves a lane: gives it work, writes its request, judges its answer, until it has to wait
@@ -284,10 +280,10 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
     pub fn is_wanted<B: Buffer>(&self, lane: &Lane<B>) -> bool {
         match lane.job {
             Job::None => lane.node.as_ref().is_some_and(|n| self.op(n.op).is_some()),
-            Job::Token(_) => self.ops.iter().any(|op| match op.kind {
-                Kind::Walk(walk) => op.is_live() && !self.walks[walk].paused,
-                Kind::Get | Kind::List => op.is_live(),
-            }),
+            Job::Token(_) => self
+                .ops
+                .iter()
+                .any(|op| op.is_live() && !self.is_paused(op)),
             Job::Read(op) | Job::Classify(op) | Job::Node(op) => self.op(op).is_some(),
         }
     }
@@ -376,10 +372,10 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
     fn start(&mut self, now: Instant, path: &str, kind: Kind) -> Result<OpId, Misuse> {
         path::validate(path).map_err(Misuse::Path)?;
         let now = self.clamp(now);
-        let slot = self
-            .ops
-            .iter()
-            .position(|op| matches!(op.state, OpState::Free))
+        let is_first = self.fetch.lane.is_none() && !self.ops.iter().any(Op::is_live);
+        let mut ops = self.ops.iter_mut().enumerate();
+        let (slot, op) = ops
+            .find(|(_, op)| matches!(op.state, OpState::Free))
             .ok_or(Misuse::TooManyOperations)?;
         let start = match kind {
             Kind::Get => Start::Known { directory: false },
@@ -398,13 +394,12 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
             }
             _ => path,
         };
-        if self.fetch.lane.is_none() && !self.ops.iter().any(Op::is_live) {
+        if is_first {
             // Attempts were made for operations that are no more.
             self.fetch.attempts = 0;
             self.fetch.last = None;
         }
         self.sequence = self.sequence.wrapping_add(1);
-        let op = &mut self.ops[slot];
         op.state = OpState::Waiting;
         op.kind = kind;
         path::set(&mut op.path, path);
@@ -417,10 +412,7 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
             Kind::Walk(_) => None,
             Kind::Get | Kind::List => self.config.timeouts.operation.map(|d| now + d),
         };
-        let id = OpId {
-            slot: u8::try_from(slot).unwrap_or(u8::MAX),
-            generation: op.generation,
-        };
+        let id = op.id(slot);
         if kind == Kind::List && start == (Start::Known { directory: false }) {
             // `/<version>/user-data`: there is nothing to ask.
             self.finish(id, Err(Error::NotADirectory));

@@ -125,6 +125,15 @@ impl Op {
         last: None,
     };
 
+    /// Its name, if this is its slot.
+    pub(super) fn id(&self, slot: usize) -> OpId {
+        OpId {
+            // At most 255 slots.
+            slot: u8::try_from(slot).unwrap_or(u8::MAX),
+            generation: self.generation,
+        }
+    }
+
     /// Begun and not ended?
     pub(super) const fn is_live(&self) -> bool {
         matches!(self.state, OpState::Waiting | OpState::Active { .. })
@@ -208,6 +217,10 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
         }
     }
 
+    pub(super) fn walk_at(&self, id: OpId) -> Option<&Walk<A>> {
+        self.walks.get(self.walk_index(id)?)
+    }
+
     pub(super) fn walk_of(&mut self, id: OpId) -> Option<&mut Walk<A>> {
         let index = self.walk_index(id)?;
         self.walks.get_mut(index)
@@ -217,9 +230,7 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
     pub(super) fn finish(&mut self, id: OpId, result: Result<Reply, Error>) {
         if let Some(op) = self.op_mut(id) {
             op.state = OpState::Done(result);
-            if let Kind::Walk(walk) = op.kind {
-                self.walks[walk].end();
-            }
+            self.end_walk(id);
             self.changed = true;
         }
     }
@@ -237,21 +248,25 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
         }
         op.state = OpState::Free;
         op.generation = op.generation.wrapping_add(1);
-        if let Kind::Walk(walk) = op.kind {
-            if self.walks[walk].op == Some(id) {
-                self.walks[walk].end();
-            }
+        self.end_walk(id);
+    }
+
+    fn end_walk(&mut self, id: OpId) {
+        for walk in self.walks.iter_mut().filter(|w| w.op == Some(id)) {
+            walk.end();
         }
     }
 
     /// Ends a walk whose last node is done.
-    pub(super) fn settle(&mut self, index: usize) {
-        let walk = &self.walks[index];
-        let Some(op) = walk.op else { return };
-        let started = self.op(op).is_some_and(|op| op.start == Start::Taken);
-        if started && walk.in_flight == 0 && walk.frontier.is_empty() {
+    pub(super) fn settle(&mut self, id: OpId) {
+        let started = self.op(id).is_some_and(|op| op.start == Start::Taken);
+        if started
+            && let Some(walk) = self.walk_at(id)
+            && walk.in_flight == 0
+            && walk.frontier.is_empty()
+        {
             let summary = walk.summary;
-            self.finish(op, Ok(Reply::Walked(summary)));
+            self.finish(id, Ok(Reply::Walked(summary)));
         }
     }
 }
@@ -259,5 +274,5 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
 /// A path (without final slash) as its directory, with the final slash, and its last name.
 pub(super) fn parent(path: &str) -> (&str, &str) {
     let at = path.rfind('/').map_or(0, |at| at + 1);
-    path.split_at(at)
+    path.split_at_checked(at).unwrap_or_default()
 }

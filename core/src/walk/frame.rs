@@ -1,5 +1,7 @@
 //! One directory of a frontier: where its bytes lie in the arena, and how far they were taken.
 
+use crate::place::part;
+
 /// A directory's path and names, as places in an arena.
 #[derive(Debug)]
 pub(super) struct Frame {
@@ -45,18 +47,22 @@ impl Frame {
         self.dir_len + self.names_len
     }
 
+    pub(super) const fn end(&self) -> usize {
+        self.start + self.len()
+    }
+
     pub(super) fn dir<'a>(&self, arena: &'a [u8]) -> &'a [u8] {
-        &arena[self.start..self.start + self.dir_len]
+        part(arena, self.start..self.start + self.dir_len)
     }
 
     pub(super) fn names<'a>(&self, arena: &'a [u8]) -> &'a [u8] {
         let start = self.start + self.dir_len;
-        &arena[start..start + self.names_len]
+        part(arena, start..start + self.names_len)
     }
 
     /// The last name taken; empty if none was.
     pub(super) fn anchor_name<'a>(&self, arena: &'a [u8]) -> &'a [u8] {
-        let taken = &self.names(arena)[self.anchor..self.cursor];
+        let taken = part(self.names(arena), self.anchor..self.cursor);
         taken.split(|b| *b == b'\n').next().unwrap_or_default()
     }
 
@@ -68,7 +74,7 @@ impl Frame {
 
     /// Moves the cursor over marks, to the next name or the end.
     pub(super) fn pass_marks(&mut self, arena: &[u8]) {
-        let marks = self.names(arena)[self.cursor..]
+        let marks = part(self.names(arena), self.cursor..)
             .iter()
             .take_while(|b| **b == b'\n')
             .count();
@@ -77,7 +83,7 @@ impl Frame {
 
     /// Marks behind the last name taken.
     pub(super) fn marks(&self, arena: &[u8]) -> u16 {
-        let names = &self.names(arena)[self.anchor..];
+        let names = part(self.names(arena), self.anchor..);
         let empty = |entry: &&[u8]| entry.is_empty();
         // What follows the last LF is no entry.
         let count = names.split(|b| *b == b'\n').filter(empty).count();

@@ -19,6 +19,7 @@
 use heapless::Vec;
 
 use crate::path::{self, Path};
+use crate::place::{part, put, shift};
 use crate::walk::frame::{Frame, State};
 
 /// Most directories open at once: those of one chain, and as many beside it for parallel lanes.
@@ -96,28 +97,24 @@ impl<A: AsRef<[u8]> + AsMut<[u8]>> Frontier<A> {
 
     /// Takes the next name, from the top: its path is put into `path`.
     pub(crate) fn next(&mut self, path: &mut Path) -> Option<Next> {
-        while let Some(index) = self.frames.iter().position(Frame::is_spent) {
-            self.resize(index, 0);
-            self.frames.remove(index);
-        }
-        let index = self
-            .frames
-            .iter()
-            .rposition(|f| f.has_names() || f.wants_again())?;
+        self.drop_spent();
         let arena = self.arena.as_ref();
-        let frame = &mut self.frames[index];
+        let (index, frame) = self
+            .frames
+            .iter_mut()
+            .enumerate()
+            .rfind(|(_, f)| f.has_names() || f.wants_again())?;
         let dir = text(frame.dir(arena));
         let depth = frame.depth;
         // `push` checked that directory and name together are a legal path.
         path::set(path, dir);
         if frame.has_names() {
-            let names = frame.names(arena);
-            let rest = &names[frame.cursor..];
-            let len = rest.iter().position(|b| *b == b'\n').unwrap_or(rest.len());
-            path.push_str(text(&rest[..len])).ok()?;
+            let mut names = part(frame.names(arena), frame.cursor..).split(|b| *b == b'\n');
+            let name = names.next().unwrap_or_default();
+            path.push_str(text(name)).ok()?;
             frame.anchor = frame.cursor;
             frame.taken = true;
-            frame.cursor += len + 1;
+            frame.cursor += name.len() + 1;
             frame.pass_marks(arena);
             Some(Next::Child { depth })
         } else {
@@ -128,15 +125,15 @@ impl<A: AsRef<[u8]> + AsMut<[u8]>> Frontier<A> {
 
     /// The listing of `dir` is about to be read, for the first time or again.
     pub(crate) fn open(&mut self, dir: &str, depth: u8) -> Result<(), NoRoom> {
-        if let Some(index) = self.find(dir) {
+        if let Some((index, _)) = self.find(dir) {
             self.begin(index);
             return Ok(());
         }
         if self.frames.is_full() || !self.make_room(dir.len(), None) {
             return Err(NoRoom);
         }
-        let start = self.used();
-        self.arena.as_mut()[start..start + dir.len()].copy_from_slice(dir.as_bytes());
+        let start = used(&self.frames);
+        put(self.arena.as_mut(), start, dir.as_bytes());
         let frame = Frame {
             start,
             dir_len: dir.len(),
@@ -158,10 +155,9 @@ impl<A: AsRef<[u8]> + AsMut<[u8]>> Frontier<A> {
     /// A line of the listing of `dir`, judged to be no name. Answers whether to report it now:
     /// not if another reading of the listing has, or will.
     pub(crate) fn push_bad(&mut self, dir: &str) -> bool {
-        let Some(index) = self.find(dir) else {
+        let Some((index, frame)) = self.find(dir) else {
             return false;
         };
-        let frame = &mut self.frames[index];
         let State::Reading {
             skipping: false,
             stored,
@@ -172,20 +168,22 @@ impl<A: AsRef<[u8]> + AsMut<[u8]>> Frontier<A> {
             return false;
         };
         let report = !frame.cut && self.store(index, "", stored) && told == 0;
-        self.frames[index].state = State::Reading {
-            skipping: false,
-            stored,
-            told: told.saturating_sub(1),
-            news: news || report,
-        };
+        if let Some(frame) = self.frames.get_mut(index) {
+            frame.state = State::Reading {
+                skipping: false,
+                stored,
+                told: told.saturating_sub(1),
+                news: news || report,
+            };
+        }
         report
     }
 
     /// The bad line that was to be reported last was not: after [`abort`](Self::abort), so that it
     /// is when it comes again.
     pub(crate) fn take_back_bad(&mut self, dir: &str) {
-        if let Some(index) = self.find(dir)
-            && let State::Reading { told, .. } = &mut self.frames[index].state
+        if let Some((_, frame)) = self.find(dir)
+            && let State::Reading { told, .. } = &mut frame.state
         {
             *told = told.saturating_sub(1);
         }
@@ -193,11 +191,10 @@ impl<A: AsRef<[u8]> + AsMut<[u8]>> Frontier<A> {
 
     /// A line of the listing of `dir`, judged to be a name.
     pub(crate) fn push(&mut self, dir: &str, name: &str) -> Pushed {
-        let Some(index) = self.find(dir) else {
+        let arena = self.arena.as_ref();
+        let Some((index, frame)) = find(&mut self.frames, arena, dir) else {
             return Pushed::NoRoom;
         };
-        let arena = self.arena.as_ref();
-        let frame = &mut self.frames[index];
         let State::Reading {
             skipping,
             stored,
@@ -235,14 +232,15 @@ impl<A: AsRef<[u8]> + AsMut<[u8]>> Frontier<A> {
                 Pushed::NoRoom
             };
         }
-        let frame = &mut self.frames[index];
-        frame.sorted &= greater;
-        frame.state = State::Reading {
-            skipping: false,
-            stored: true,
-            told,
-            news: true,
-        };
+        if let Some(frame) = self.frames.get_mut(index) {
+            frame.sorted &= greater;
+            frame.state = State::Reading {
+                skipping: false,
+                stored: true,
+                told,
+                news: true,
+            };
+        }
         Pushed::Stored
     }
 
@@ -255,28 +253,28 @@ impl<A: AsRef<[u8]> + AsMut<[u8]>> Frontier<A> {
         } else {
             self.make_room(need, Some(index))
         };
+        let Some(frame) = self.frames.get_mut(index) else {
+            return false;
+        };
         if !fits {
-            self.frames[index].cut = true;
+            frame.cut = true;
             return false;
         }
-        let frame = &self.frames[index];
-        let (at, len) = (frame.start + frame.len(), frame.names_len);
-        self.resize(index, frame.len() + need);
+        let (at, len) = (frame.end(), frame.len() + need);
         let arena = self.arena.as_mut();
-        arena[at..at + name.len()].copy_from_slice(name.as_bytes());
-        arena[at + name.len()] = b'\n';
-        let frame = &mut self.frames[index];
-        frame.names_len = len + need;
-        frame.pass_marks(self.arena.as_ref());
+        if let Some(frame) = resize(&mut self.frames, arena, index, len) {
+            put(arena, at, name.as_bytes());
+            put(arena, at + name.len(), b"\n");
+            frame.pass_marks(arena);
+        }
         true
     }
 
     /// The listing of `dir` was read to its end.
     pub(crate) fn finish(&mut self, dir: &str) -> Finished {
-        let Some(index) = self.find(dir) else {
+        let Some((_, frame)) = self.find(dir) else {
             return Finished::Ok;
         };
-        let frame = &mut self.frames[index];
         let state = core::mem::replace(&mut frame.state, State::Settled);
         let finished = match state {
             State::Reading { skipping: true, .. } => Finished::AnchorLost,
@@ -291,33 +289,34 @@ impl<A: AsRef<[u8]> + AsMut<[u8]>> Frontier<A> {
     /// The reading of the listing of `dir` broke off and will be tried again: names that were
     /// not taken are forgotten, those that were are skipped then.
     pub(crate) fn abort(&mut self, dir: &str) {
-        if let Some(index) = self.find(dir) {
+        if let Some((index, _)) = self.find(dir) {
             self.begin(index);
         }
     }
 
     /// The listing of `dir` will not be read to its end.
     pub(crate) fn give_up(&mut self, dir: &str) {
-        if let Some(index) = self.find(dir) {
-            let frame = &mut self.frames[index];
+        if let Some((_, frame)) = self.find(dir) {
             frame.state = State::Settled;
             frame.cut = false;
         }
     }
 
-    fn find(&self, dir: &str) -> Option<usize> {
-        let arena = self.arena.as_ref();
-        self.frames
-            .iter()
-            .rposition(|f| f.dir(arena) == dir.as_bytes())
-    }
-
-    fn used(&self) -> usize {
-        self.frames.last().map_or(0, |f| f.start + f.len())
+    fn find(&mut self, dir: &str) -> Option<(usize, &mut Frame)> {
+        find(&mut self.frames, self.arena.as_ref(), dir)
     }
 
     fn free(&self) -> usize {
-        self.arena.as_ref().len() - self.used()
+        self.arena.as_ref().len() - used(&self.frames)
+    }
+
+    fn drop_spent(&mut self) {
+        for index in 0..self.frames.len() {
+            if self.frames.get(index).is_some_and(Frame::is_spent) {
+                resize(&mut self.frames, self.arena.as_mut(), index, 0);
+            }
+        }
+        self.frames.retain(|frame| !frame.is_spent());
     }
 
     /// Makes `need` bytes free: first by forgetting names that were taken, then by cutting the
@@ -333,9 +332,8 @@ impl<A: AsRef<[u8]> + AsMut<[u8]>> Frontier<A> {
             if self.free() >= need {
                 return true;
             }
-            if Some(index) != keep && self.frames[index].has_names() {
-                self.drop_names(index);
-                self.frames[index].cut = true;
+            if Some(index) != keep {
+                self.cut(index);
             }
         }
         self.free() >= need
@@ -343,23 +341,23 @@ impl<A: AsRef<[u8]> + AsMut<[u8]>> Frontier<A> {
 
     /// Forgets the names before the anchor.
     fn forget_taken(&mut self, index: usize) {
-        let frame = &mut self.frames[index];
-        let gone = frame.anchor;
-        let names = frame.start + frame.dir_len;
-        let end = names + frame.names_len;
-        let len = frame.len() - gone;
-        self.arena.as_mut().copy_within(names + gone..end, names);
-        let start = frame.start;
-        frame.anchor = 0;
+        let Some(frame) = self.frames.get_mut(index) else {
+            return;
+        };
+        let gone = core::mem::take(&mut frame.anchor);
         frame.cursor -= gone;
-        frame.names_len -= gone;
-        self.close_gap(index, start + len, gone);
+        let (names, end, len) = (frame.start + frame.dir_len, frame.end(), frame.len() - gone);
+        let arena = self.arena.as_mut();
+        shift(arena, names + gone..end, names);
+        resize(&mut self.frames, arena, index, len);
     }
 
     /// A reading of a frame's listing begins: what follows the last name taken comes anew.
     fn begin(&mut self, index: usize) {
-        let arena = self.arena.as_ref();
-        let frame = &self.frames[index];
+        let arena = self.arena.as_mut();
+        let Some(frame) = self.frames.get(index) else {
+            return;
+        };
         // Those that a reading which broke off had yet to come to are still to come.
         let told = match frame.state {
             State::Reading { told, .. } => told,
@@ -371,52 +369,60 @@ impl<A: AsRef<[u8]> + AsMut<[u8]>> Frontier<A> {
             true => frame.anchor + frame.anchor_name(arena).len() + 1,
             false => 0,
         };
-        self.resize(index, frame.dir_len + kept);
-        let frame = &mut self.frames[index];
-        frame.names_len = kept;
-        frame.cursor = kept;
-        frame.cut = false;
-        frame.lost = 0;
-        frame.state = State::Reading {
-            skipping: frame.taken,
-            stored: false,
-            told,
-            news: false,
+        let len = frame.dir_len + kept;
+        if let Some(frame) = resize(&mut self.frames, arena, index, len) {
+            frame.cursor = kept;
+            frame.cut = false;
+            frame.lost = 0;
+            frame.state = State::Reading {
+                skipping: frame.taken,
+                stored: false,
+                told,
+                news: false,
+            };
+        }
+    }
+
+    /// Drops the names that were not taken, if there are any.
+    fn cut(&mut self, index: usize) {
+        let arena = self.arena.as_mut();
+        let Some(frame) = self.frames.get(index).filter(|f| f.has_names()) else {
+            return;
         };
-    }
-
-    /// Drops the names that were not taken.
-    fn drop_names(&mut self, index: usize) {
-        let frame = &self.frames[index];
-        let marks = frame.marks(self.arena.as_ref());
-        self.resize(index, frame.dir_len + frame.cursor);
-        let frame = &mut self.frames[index];
-        frame.names_len = frame.cursor;
-        let left = frame.marks(self.arena.as_ref());
-        frame.lost = frame.lost.saturating_add(marks - left);
-    }
-
-    /// Gives frame `index` `len` bytes and moves the frames above it.
-    fn resize(&mut self, index: usize, len: usize) {
-        let used = self.used();
-        let frame = &self.frames[index];
-        let (old_end, new_end) = (frame.start + frame.len(), frame.start + len);
-        self.arena.as_mut().copy_within(old_end..used, new_end);
-        for above in &mut self.frames[index + 1..] {
-            above.start = above.start + new_end - old_end;
+        let (marks, len) = (frame.marks(arena), frame.dir_len + frame.cursor);
+        if let Some(frame) = resize(&mut self.frames, arena, index, len) {
+            frame.cut = true;
+            frame.lost = frame.lost.saturating_add(marks - frame.marks(arena));
         }
     }
+}
 
-    /// Closes a gap of `gap` bytes at `at`, just behind frame `index`.
-    fn close_gap(&mut self, index: usize, at: usize, gap: usize) {
-        let above = &mut self.frames[index + 1..];
-        let Some(last) = above.last() else { return };
-        let used = last.start + last.len();
-        self.arena.as_mut().copy_within(at + gap..used, at);
-        for frame in above {
-            frame.start -= gap;
-        }
+fn find<'a>(frames: &'a mut [Frame], arena: &[u8], dir: &str) -> Option<(usize, &'a mut Frame)> {
+    let mut frames = frames.iter_mut().enumerate();
+    frames.rfind(|(_, f)| f.dir(arena) == dir.as_bytes())
+}
+
+fn used(frames: &[Frame]) -> usize {
+    frames.last().map_or(0, Frame::end)
+}
+
+/// Gives frame `index` `len` bytes, its directory's first, and moves the frames above it.
+fn resize<'a>(
+    frames: &'a mut [Frame],
+    arena: &mut [u8],
+    index: usize,
+    len: usize,
+) -> Option<&'a mut Frame> {
+    let used = used(frames);
+    let (frame, above) = frames.get_mut(index..)?.split_first_mut()?;
+    let (old_end, new_end) = (frame.end(), frame.start + len);
+    shift(arena, old_end..used, new_end);
+    for above in above {
+        above.start = above.start + new_end - old_end;
     }
+    frame.dir_len = frame.dir_len.min(len);
+    frame.names_len = len - frame.dir_len;
+    Some(frame)
 }
 
 /// Only text was stored.

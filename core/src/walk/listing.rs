@@ -120,7 +120,7 @@ pub(crate) fn is_entry(dir: &str, listed: &str, wanted: &str) -> bool {
 /// `None`: there is no whole line yet, or no line at all.
 pub(crate) fn cut(body: &[u8], ended: bool) -> Option<(&[u8], usize)> {
     match body.iter().position(|b| *b == b'\n') {
-        Some(at) => Some((&body[..at], at + 1)),
+        Some(at) => Some((body.get(..at)?, at + 1)),
         None if ended && !body.is_empty() => Some((body, body.len())),
         None => None,
     }

@@ -162,7 +162,7 @@ pub fn entries<'a>(
     let mut rest = listing;
     core::iter::from_fn(move || {
         let (line, used) = listing::cut(rest, true)?;
-        rest = &rest[used..];
+        rest = rest.get(used..)?;
         Some(listing::judge(dir, line))
     })
 }
