@@ -35,10 +35,12 @@ pub(crate) fn put(bytes: &mut [u8], at: usize, new: &[u8]) {
 
 /// Moves the bytes at `from` to `to`; the two may overlap.
 pub(crate) fn shift(bytes: &mut [u8], from: Range<usize>, to: usize) {
-    let len = bytes.len();
-    let fits = from.start <= from.end && from.end <= len && to <= len - (from.end - from.start);
-    debug_assert!(fits, "a place outside of the bytes");
+    let (at, count) = (from.start, from.len());
+    // What `copy_within` asks too, so that the compiler knows the answer there.
+    let last = bytes.len().checked_sub(count);
+    let fits = last.is_some_and(|last| at <= last && to <= last);
+    debug_assert!(fits && at <= from.end, "a place outside of the bytes");
     if fits {
-        bytes.copy_within(from, to);
+        bytes.copy_within(at..at + count, to);
     }
 }

@@ -53,10 +53,9 @@ pub struct Head {
 /// so that every byte is looked at once.
 pub(crate) fn end(buf: &[u8], from: usize) -> Option<usize> {
     // An end that straddles `from` needs the three bytes before it.
-    let start = from.saturating_sub(3);
-    let mut at = start;
-    for line in part(buf, start..).split_inclusive(|b| *b == b'\n') {
-        at += line.len();
+    let mut at = from.saturating_sub(3);
+    while let Some(lf) = part(buf, at..).iter().position(|b| *b == b'\n') {
+        at += lf + 1;
         match part(buf, at..) {
             [b'\n', ..] => return Some(at + 1),
             [b'\r', b'\n', ..] => return Some(at + 2),

@@ -8,7 +8,7 @@ use crate::config::{HEAD_START, Target};
 use crate::error::{Error, Reason, What};
 use crate::lane::{Buffer, Job, Lane, Node, State};
 use crate::path;
-use crate::session::ops::{Kind, Op, OpState, SHELF, Start};
+use crate::session::ops::{Kind, Op, OpState, SHELF, Start, parent};
 use crate::session::{Earliest, Session};
 use crate::time::Instant;
 use crate::walk::frontier::Next;
@@ -272,12 +272,12 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
                 match walk.frontier.next(&mut node.path) {
                     Some(Next::Child { depth }) => {
                         node.depth = depth + 1;
-                        let path = &node.path;
-                        let at = path.trim_end_matches('/').rfind('/').map_or(0, |at| at + 1);
-                        let (dir, name) = path.split_at_checked(at).unwrap_or_default();
-                        if is_directory(dir, name) && !path.ends_with('/') {
-                            // There is room: `judge` counted this byte.
-                            let _ = node.path.push('/');
+                        if !node.path.ends_with('/') {
+                            let (dir, name) = parent(&node.path);
+                            if is_directory(dir, name) {
+                                // There is room: `judge` counted this byte.
+                                let _ = node.path.push('/');
+                            }
                         }
                     }
                     Some(Next::Again { depth }) => {

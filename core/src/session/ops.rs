@@ -273,6 +273,7 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
 
 /// A path (without final slash) as its directory, with the final slash, and its last name.
 pub(super) fn parent(path: &str) -> (&str, &str) {
-    let at = path.rfind('/').map_or(0, |at| at + 1);
+    let slash = path.bytes().rposition(|byte| byte == b'/');
+    let at = slash.map_or(0, |at| at + 1);
     path.split_at_checked(at).unwrap_or_default()
 }
