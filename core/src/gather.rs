@@ -5,7 +5,7 @@ use zeroize::Zeroize;
 use crate::client::{Leaf, Missing, OpId};
 use crate::drive::Sink;
 use crate::path::MAX_PATH;
-use crate::place::{part, part_mut};
+use crate::place::{part, part_mut, put};
 use crate::walk::Why;
 
 /// A [`Sink`] for a [`Client`](crate::Client) that puts one node together at a time and hands it
@@ -126,9 +126,8 @@ impl<'m> Gather<'m> {
 
     /// As much as fits. False: not all of it.
     fn push(&mut self, bytes: &[u8]) -> bool {
-        let room = part_mut(self.memory, self.len..);
-        let n = bytes.len().min(room.len());
-        room[..n].copy_from_slice(&bytes[..n]);
+        let n = bytes.len().min(self.memory.len() - self.len);
+        put(self.memory, self.len, part(bytes, ..n));
         self.len += n;
         n == bytes.len()
     }

@@ -7,6 +7,7 @@ use zeroize::Zeroize;
 use crate::config::MAX_TOKEN_TTL;
 use crate::error::{BadToken, BadTtl, Error, Peer, What};
 use crate::http::{Found, decimal};
+use crate::place::put;
 use crate::time::Instant;
 
 /// How long a token of no life waits for its first use, in milliseconds.
@@ -55,7 +56,7 @@ impl<const CAP: usize> Token<CAP> {
             return Err(Error::Peer(Peer::BadToken(BadToken::IllegalByte)));
         }
         self.wipe();
-        self.bytes[..value.len()].copy_from_slice(value);
+        put(&mut self.bytes, 0, value);
         self.len = value.len();
         let life = u32::from(ttl) * 1000;
         let margin = (life / 5).min(120_000);

@@ -2,6 +2,8 @@
 
 use core::fmt::{self, Display, Write};
 
+use crate::place::put;
+
 /// What varies in a request. Every part must display as graphic ASCII.
 pub(crate) struct Request<'a> {
     pub(crate) method: &'static str,
@@ -48,10 +50,8 @@ impl Cursor<'_> {
 impl Write for Cursor<'_> {
     fn write_str(&mut self, s: &str) -> fmt::Result {
         let end = self.at.checked_add(s.len()).ok_or(fmt::Error)?;
-        self.out
-            .get_mut(self.at..end)
-            .ok_or(fmt::Error)?
-            .copy_from_slice(s.as_bytes());
+        let room = self.out.get_mut(self.at..end).ok_or(fmt::Error)?;
+        put(room, 0, s.as_bytes());
         self.at = end;
         Ok(())
     }

@@ -4,6 +4,8 @@ use core::fmt;
 
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
+use crate::place::put;
+
 /// A secret text of at most `N` bytes: redacted in Debug, without Display or Clone, wiped on
 /// drop.
 ///
@@ -43,7 +45,7 @@ impl<const N: usize> fmt::Write for Secret<N> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let room = self.bytes.get_mut(self.len..).unwrap_or_default();
         let room = room.get_mut(..text.len()).ok_or(fmt::Error)?;
-        room.copy_from_slice(text.as_bytes());
+        put(room, 0, text.as_bytes());
         self.len += text.len();
         Ok(())
     }
