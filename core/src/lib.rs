@@ -156,6 +156,8 @@ pub mod model;
 mod pace;
 pub mod path;
 mod place;
+#[cfg(test)]
+mod properties;
 mod retry;
 mod rng;
 mod session;

@@ -87,3 +87,7 @@ mod tests {
         assert!(budget.ready_at() > now);
     }
 }
+
+#[cfg(test)]
+#[path = "pace_properties.rs"]
+mod properties;

@@ -267,3 +267,7 @@ mod tests {
         assert!(validate("/a/..b/ c/").is_ok());
     }
 }
+
+#[cfg(test)]
+#[path = "path_properties.rs"]
+mod properties;

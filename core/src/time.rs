@@ -80,3 +80,7 @@ mod tests {
         assert_eq!(b.saturating_since(a), Duration::from_millis(2));
     }
 }
+
+#[cfg(test)]
+#[path = "time_properties.rs"]
+mod properties;

@@ -1,6 +1,6 @@
 //! HTTP/1.1 framing, as far as a metadata client needs it: bytes in, values out.
 //!
-//! No clock, no token, no lane, no log; nothing here imports from the rest of the crate.
+//! No clock, no token, no lane, no log; of the rest of the crate only `place` is used here.
 
 mod body;
 mod chunk;

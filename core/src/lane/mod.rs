@@ -169,7 +169,7 @@ impl<B: Buffer> Lane<B> {
     /// # Errors
     /// [`Misuse`], if the event does not answer what `poll` wanted. The lane is unchanged then.
     pub fn handle(&mut self, now: Instant, event: Event) -> Result<(), Misuse> {
-        self.now = self.now.max(now);
+        self.see(now);
         let now = self.now;
         match (self.state, event) {
             // A kept connection that the server closed, or spoke on out of turn.
@@ -315,6 +315,11 @@ impl<B: Buffer> Lane<B> {
             Job::Read(op) | Job::Classify(op) | Job::Node(op) => Some(op),
             Job::None | Job::Token(_) => None,
         }
+    }
+
+    /// It is this late, or later if it has been so before.
+    pub(crate) fn see(&mut self, now: Instant) {
+        self.now = self.now.max(now);
     }
 
     pub(crate) const fn exchange(&self) -> Exchange {

@@ -189,3 +189,7 @@ mod tests {
         assert!(unix("2021-09-21T17:31:21.1234567890Z").is_some());
     }
 }
+
+#[cfg(test)]
+#[path = "time_properties.rs"]
+mod properties;

@@ -14,6 +14,8 @@ mod fetch;
 mod judge;
 mod lines;
 mod ops;
+#[cfg(test)]
+mod properties;
 mod request;
 mod v1;
 
@@ -204,6 +206,7 @@ impl<A: Buffer, const OPS: usize, const WALKS: usize, const TOKEN: usize>
     /// after a look at its connection if it is kept.
     pub fn serve<B: Buffer>(&mut self, now: Instant, lane: &mut Lane<B>) -> bool {
         let now = self.clamp(now);
+        lane.see(now);
         self.expire(now);
         let mut served = self.drop_void(lane);
         // Each turn moves the lane on: bounded by the states an exchange has, and by the names
