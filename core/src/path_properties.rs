@@ -18,7 +18,8 @@ fn texts() -> impl Strategy<Value = String> {
         2 => Just("public-keys".to_string()),
         2 => any::<String>(),
         1 => "[.]{0,3}",
-        1 => "[a-z%]{100,200}",
+        1 => "[a-z%]{120,130}",
+        1 => "[a-z]{370,395}",
     ];
     (
         any::<bool>(),
