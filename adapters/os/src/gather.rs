@@ -75,8 +75,8 @@ impl<T> Gather<T> {
     }
 
     /// What the adapter keeps with all operations.
-    pub fn extras(&self) -> impl Iterator<Item = &T> {
-        self.operations.iter().map(|o| &o.extra)
+    pub fn extras(&self) -> impl Iterator<Item = (OpId, &T)> {
+        self.operations.iter().map(|o| (o.op, &o.extra))
     }
 
     /// How the operation ended, if it has.

@@ -7,12 +7,14 @@ use core::future::Future;
 use core::task::{Context, Poll, Waker};
 use std::sync::{Arc, Weak};
 
-use crate::pool::{Pool, Slot};
+use crate::pool::{Pool, Slot, State};
 
 #[derive(Default)]
 pub(crate) struct Watcher {
     /// A task watches.
     running: bool,
+    /// Which it is, of all there were.
+    number: u64,
     waker: Option<Waker>,
 }
 
@@ -40,11 +42,15 @@ pub(crate) fn register(pool: &Pool, slots: &mut [Box<Slot>]) {
     if !slots.iter().any(|slot| slot.is_kept()) {
         return;
     }
-    let waker = pool.lock().watcher.waker.clone();
+    let (number, waker) = {
+        let watcher = &pool.lock().watcher;
+        (watcher.number, watcher.waker.clone())
+    };
     if let Some(waker) = waker {
         let cx = &mut Context::from_waker(&waker);
         for slot in slots.iter_mut() {
             pool.check_idle(slot, cx);
+            slot.watcher = number;
         }
     }
 }
@@ -55,7 +61,10 @@ pub(crate) fn start(pool: &Arc<Pool>) {
     {
         let mut state = pool.lock();
         if state.watcher.running {
-            if state.is_disconnected() {
+            // It may have begun, and looked, between `register` and now.
+            let number = state.watcher.number;
+            let mut kept = state.free.iter().filter(|slot| slot.is_kept());
+            if kept.any(|slot| slot.watcher != number) || state.is_disconnected() {
                 state.watcher.wake();
             }
             return;
@@ -64,6 +73,7 @@ pub(crate) fn start(pool: &Arc<Pool>) {
             return;
         }
         state.watcher.running = true;
+        state.watcher.number += 1;
     }
     let watch = Watch {
         pool: Arc::downgrade(pool),
@@ -88,19 +98,20 @@ impl Future for Watch {
         let Some(pool) = self.pool.upgrade() else {
             return Poll::Ready(());
         };
-        let mut slots = {
+        let (number, mut slots) = {
             let mut state = pool.lock();
             state.watcher.waker = Some(cx.waker().clone());
-            state.take_kept()
+            (state.watcher.number, state.take_kept())
         };
         for slot in &mut slots {
             pool.check_idle(slot, cx);
+            slot.watcher = number;
         }
         let kept = slots.iter().any(|slot| slot.is_kept());
         let mut state = pool.lock();
         state.free.append(&mut slots);
         state.wake_waiting();
-        // A task may have put one back meanwhile, registered with this task's waker.
+        // A task may have put one back meanwhile, and wakes this one if that does not know of it.
         if kept || state.free.iter().any(|slot| slot.is_kept()) {
             return Poll::Pending;
         }
@@ -117,8 +128,11 @@ impl Drop for Watch {
         if !self.ended
             && let Some(pool) = self.pool.upgrade()
         {
-            let watcher = core::mem::take(&mut pool.lock().watcher);
-            drop(watcher);
+            let mut state = pool.lock();
+            state.watcher.running = false;
+            let waker = state.watcher.waker.take();
+            drop(state);
+            drop(waker);
         }
     }
 }

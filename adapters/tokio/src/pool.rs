@@ -38,6 +38,8 @@ pub(crate) struct Slot {
     /// The operation whose task is woken by the socket, while the lane lies in the pool in the
     /// middle of an exchange.
     watched_by: Option<OpId>,
+    /// The number of the task that was the last to be told of its kept connection.
+    pub(crate) watcher: u64,
 }
 
 /// Lanes that move between the pool and tasks: boxed, to move a pointer and not a kilobyte.
@@ -94,6 +96,7 @@ impl Pool {
                             lane,
                             socket: Socket::default(),
                             watched_by: None,
+                            watcher: 0,
                         })
                     })
                     .collect(),
@@ -164,10 +167,15 @@ impl State {
             .min()
             .filter(|(rank, _)| first || *rank < Rank::Watched);
         match best {
-            Some((_, at)) => {
+            Some((rank, at)) => {
                 // Else it would be woken for a lane that another task could have.
                 self.stop_waiting(op);
-                Some(self.remove(op, at))
+                let slot = self.remove(op, at);
+                if rank <= Rank::Mine {
+                    // If it was woken for one that nobody has, that is still there for the next.
+                    self.wake_waiting();
+                }
+                Some(slot)
             }
             None => {
                 if first {
@@ -179,8 +187,10 @@ impl State {
     }
 
     fn rank(&self, op: OpId, slot: &Slot) -> Rank {
-        if slot.lane.serves(op) || slot.watched_by == Some(op) {
+        if slot.lane.serves(op) {
             Rank::Own
+        } else if slot.watched_by == Some(op) {
+            Rank::Mine
         } else if slot.is_kept() {
             // Saves a handshake.
             Rank::Kept
@@ -247,6 +257,32 @@ impl State {
         }
     }
 
+    /// Wakes whom this lane's work is for. The token is everybody's.
+    fn wake_served(&self, lane: &LaneOf) {
+        for (op, waker) in self.gather.extras() {
+            if (lane.fetches_token() || lane.serves(op))
+                && let Some(waker) = waker
+            {
+                waker.wake_by_ref();
+            }
+        }
+    }
+
+    /// The operation's task has all the lanes that it takes. Others that it watched it does not look
+    /// at any more when it is woken: they are somebody else's.
+    pub(crate) fn unwatch(&mut self, op: OpId) {
+        let watched: Slots = self
+            .free
+            .extract_if(.., |slot| slot.watched_by == Some(op))
+            .collect();
+        for mut slot in watched {
+            slot.watched_by = None;
+            self.wake_served(&slot.lane);
+            self.free.push(slot);
+            self.wake_waiting();
+        }
+    }
+
     /// Serves a lane once more under this lock, and puts it back if there is nothing for it. A
     /// task that has no other lane (`alone`) then takes one in the middle of an exchange: it may
     /// be the one that gets the token, in the hands of a task that is not polled any more.
@@ -300,12 +336,11 @@ impl State {
         }
     }
 
-    /// Takes the lanes that this operation's task watches, and those in the middle of an exchange
-    /// that nobody watches and nobody wants any more.
+    /// Takes the lanes that this operation's task watches, and those that nobody watches and whose
+    /// work was for an operation that is over: another task had them last, and put them back for it.
     pub(crate) fn take_watched(&mut self, op: OpId) -> Slots {
-        let session = &self.session;
-        let mut slots: Slots = self
-            .free
+        let Self { free, session, .. } = self;
+        let mut slots: Slots = free
             .extract_if(.., |slot| match slot.watched_by {
                 Some(watching) => watching == op,
                 None => !slot.lane.is_idle() && !session.is_wanted(&slot.lane),
@@ -347,11 +382,8 @@ impl State {
             if !slot.lane.is_connected() {
                 spent = core::mem::take(&mut slot.socket);
             }
-        } else if let Some(op) = slot.lane.op() {
-            self.wake(op);
         } else {
-            // The token: everybody's.
-            self.gather.extras().flatten().for_each(Waker::wake_by_ref);
+            self.wake_served(&slot.lane);
         }
         self.free.push(slot);
         self.wake_waiting();
@@ -374,6 +406,7 @@ impl State {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
     Own,
+    Mine,
     Kept,
     Idle,
     Left,

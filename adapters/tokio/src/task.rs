@@ -3,6 +3,7 @@
 use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll};
+use core::time::Duration;
 use std::sync::Arc;
 
 use imds_core::drive::Step;
@@ -15,6 +16,10 @@ use crate::pool::{Pool, Slots, State};
 
 /// Steps on one lane before the others have their turn.
 const TURN: usize = 16;
+
+/// Longest sleep. Another task may have taken this one's lane and not be polled any more: then nobody
+/// is woken, but whoever looks can take a lane back.
+const LONGEST_SLEEP: Duration = Duration::from_millis(100);
 
 /// An operation and the task that waits for it. Dropped early, it cancels the operation and
 /// leaves everyone else's work to others.
@@ -126,6 +131,7 @@ impl Task {
                 None => return,
             }
         }
+        state.unwatch(self.op);
     }
 
     /// Puts idle lanes back. Answers whether one turned out to have work, and when to look again.
@@ -158,17 +164,14 @@ impl Task {
         (busy, until)
     }
 
-    /// Has the task woken at `until`. True: that is now.
+    /// Has the task woken at `until`, or soon. True: that is now.
     fn sleep_until(&mut self, cx: &mut Context<'_>, until: Option<Instant>) -> bool {
-        let Some(at) = until.and_then(|until| self.pool.clock.at(until)) else {
-            self.sleep = None;
-            return false;
-        };
+        let soon = tokio::time::Instant::now() + LONGEST_SLEEP;
+        let until = until.and_then(|until| self.pool.clock.at(until));
+        let at = until.map_or(soon, |until| until.min(soon));
         let sleep = match &mut self.sleep {
             Some(sleep) => {
-                if sleep.deadline() != at {
-                    sleep.as_mut().reset(at);
-                }
+                sleep.as_mut().reset(at);
                 sleep
             }
             None => self.sleep.insert(Box::pin(tokio::time::sleep_until(at))),
