@@ -8,6 +8,7 @@ use core::task::{Context, Poll, Waker};
 use std::sync::{Arc, Weak};
 
 use crate::pool::{Pool, Slot, State};
+use crate::threads;
 
 #[derive(Default)]
 pub(crate) struct Watcher {
@@ -79,11 +80,7 @@ pub(crate) fn start(pool: &Arc<Pool>) {
         pool: Arc::downgrade(pool),
         ended: false,
     };
-    match tokio::runtime::Handle::try_current() {
-        Ok(runtime) => drop(runtime.spawn(watch)),
-        // Dropping it says that none watches.
-        Err(_) => drop(watch),
-    }
+    threads::spawn(watch);
 }
 
 struct Watch {

@@ -30,9 +30,12 @@ mod builder;
 mod clock;
 mod connect;
 mod idle;
+#[cfg(test)]
+mod interleavings;
 mod pool;
 mod socket;
 mod task;
+mod threads;
 mod walk;
 
 use core::fmt;

@@ -8,7 +8,7 @@
 
 use core::task::{Context, Waker};
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use imds_core::drive::{self, Step};
 use imds_core::{Buffer, Instant, Lane, Leaf, Missing, OpId, Route, Session};
@@ -19,9 +19,11 @@ use crate::clock::Clock;
 use crate::connect::Connector;
 use crate::idle;
 use crate::socket::{Polled, Socket};
+use crate::threads::{Mutex, MutexGuard};
 
-/// Operations in the session at once; more wait for a place.
-pub(crate) const OPS: usize = 64;
+/// Operations in the session at once; more wait for a place. (So few in the interleavings that it
+/// does not take long until they are too many.)
+pub(crate) const OPS: usize = if cfg!(test) { 8 } else { 64 };
 /// Walks at once; one more is refused by name.
 pub(crate) const WALKS: usize = 4;
 
@@ -214,6 +216,12 @@ impl State {
     pub(crate) fn stop_waiting(&mut self, op: OpId) {
         self.waiting.retain(|waiting| *waiting != op);
         self.robbed.retain(|robbed| *robbed != op);
+    }
+
+    /// Is there no operation, and nobody remembered who waits?
+    #[cfg(test)]
+    pub(crate) fn is_idle(&self) -> bool {
+        self.waiting.is_empty() && self.robbed.is_empty() && self.gather.extras().next().is_none()
     }
 
     /// Gathers what has ended, and wakes whom it concerns.
