@@ -7,7 +7,7 @@ use core::future::Future;
 use core::task::{Context, Poll, Waker};
 use std::sync::{Arc, Weak};
 
-use crate::pool::{Pool, Slot, State};
+use crate::pool::{Pool, Slot};
 use crate::threads;
 
 #[derive(Default)]
