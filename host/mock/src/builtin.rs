@@ -1,5 +1,7 @@
 //! The built-in instance: every category that EC2 has and every quirk that a reader of it has to survive (facts §2).
 
+use std::sync::LazyLock;
+
 use crate::{
     Tree,
     document::{fresh_credentials, iam_info, identity_info, opaque, opaque_lines},
@@ -187,6 +189,11 @@ impl Tree {
     /// All values are invented.
     #[must_use]
     pub fn built_in() -> Self {
+        static BUILT: LazyLock<Tree> = LazyLock::new(Tree::build);
+        BUILT.clone()
+    }
+
+    fn build() -> Self {
         let mut tree = Self::new();
         for (path, text) in LEAVES {
             tree.insert(path, *text);
@@ -233,13 +240,13 @@ impl Tree {
     /// without `public-keys`, whose `0=name` is listed but not its path (facts §9.2).
     #[must_use]
     pub fn built_in_mmds() -> Self {
-        let mut tree = Self::built_in();
-        tree.remove("meta-data/public-keys");
-        tree.insert(
-            "user-data",
-            "#cloud-config\nhostname: web-1\nruncmd:\n  - [ touch, /run/started ]\n",
-        );
-        tree
+        static BUILT: LazyLock<Tree> = LazyLock::new(|| {
+            Tree::built_in().without("meta-data/public-keys").with(
+                "user-data",
+                "#cloud-config\nhostname: web-1\nruncmd:\n  - [ touch, /run/started ]\n",
+            )
+        });
+        BUILT.clone()
     }
 }
 

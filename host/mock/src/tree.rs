@@ -1,7 +1,7 @@
 //! The data of an instance: names in order, leaves of bytes.
 
 use core::fmt;
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use indexmap::IndexMap;
@@ -17,7 +17,8 @@ pub const DEFAULT_EPOCH: u64 = 1_753_856_400;
 /// `public-keys/0=name`, which EC2 serves under `0` and MMDS under its whole name (facts §2.5, §9.2).
 #[derive(Clone, Debug, Default)]
 pub struct Tree {
-    root: Directory,
+    /// Shared until it is changed: most mocks serve the built-in instance as it is.
+    root: Arc<Directory>,
 }
 
 pub(crate) type Directory = IndexMap<String, Node>;
@@ -83,7 +84,9 @@ impl Tree {
         } else {
             Directory::from([("latest".to_owned(), Node::Directory(members))])
         };
-        Ok(Self { root })
+        Ok(Self {
+            root: Arc::new(root),
+        })
     }
 
     /// Puts a leaf at this path, in the place of whatever is there; directories on the way are made, a leaf on the way
@@ -104,7 +107,7 @@ impl Tree {
         let Some((last, parents)) = names.split_last() else {
             return;
         };
-        let mut directory = &mut self.root;
+        let mut directory = Arc::make_mut(&mut self.root);
         for name in parents {
             let node = directory
                 .entry((*name).to_owned())
@@ -126,7 +129,7 @@ impl Tree {
         let Some((last, parents)) = names.split_last() else {
             return false;
         };
-        let mut directory = &mut self.root;
+        let mut directory = Arc::make_mut(&mut self.root);
         for name in parents {
             directory = match directory.get_mut(*name) {
                 Some(Node::Directory(inner)) => inner,
@@ -214,7 +217,7 @@ impl Tree {
         names: &[N],
         child: impl Fn(&'a Directory, &[N], &str) -> Option<&'a Node>,
     ) -> Option<Found<'a>> {
-        let mut directory = &self.root;
+        let mut directory = &*self.root;
         for (depth, name) in names.iter().enumerate() {
             match child(directory, &names[..depth], name.as_ref())? {
                 Node::Directory(inner) => directory = inner,
