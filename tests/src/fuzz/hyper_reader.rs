@@ -10,7 +10,9 @@ use hyper::body::Bytes;
 use hyper::client::conn::http1;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper::{Request, Version};
-use imds_core::http::{HttpError, Item, MAX_HEADERS, Reader};
+use imds_core::http::{HttpError, Item, Reader};
+
+use super::meant;
 
 /// What a reader made of an answer.
 #[derive(PartialEq, Debug)]
@@ -19,53 +21,29 @@ struct Answer {
     body: Vec<u8>,
 }
 
-/// Where hyper accepts an answer we read the same one, or refuse it for a reason that is known.
+/// Where hyper accepts an answer we read the same one, or refuse it for a reason that is known; and
+/// what we accept hyper accepts, but for what we do not look at.
 pub(super) fn compare(input: &[u8]) {
-    let Some(theirs) = hyper(input) else {
-        return;
-    };
-    match ours(input) {
-        Ok(ours) => assert_eq!(ours, theirs.answer),
-        Err(error) => assert!(
-            intended(error, input, &theirs),
+    let (read, refused) = ours(input);
+    let (heads, body) = meant::heads(input);
+    match (hyper(input), refused) {
+        (Some(theirs), None) => assert_eq!(read, theirs),
+        // hyper leaves them for the next answer.
+        (Some(theirs), Some(HttpError::TrailingBytes)) => assert_eq!(read, theirs),
+        (Some(theirs), Some(error)) => assert!(
+            meant::refusal(error, &heads, body),
             "refused with {error:?}, but for hyper it is {theirs:?}"
         ),
+        (None, None) => assert!(
+            meant::leniency(&heads, body),
+            "refused by hyper, but for us it is {read:?}"
+        ),
+        (None, Some(_)) => {}
     }
 }
 
-/// Is this a difference that is meant?
-fn intended(error: HttpError, input: &[u8], theirs: &Theirs) -> bool {
-    let status = theirs.answer.status;
-    match error {
-        // hyper passes over empty lines in front.
-        HttpError::NotHttp => input.starts_with(b"\r") || input.starts_with(b"\n") || theirs.late,
-        // hyper knows statuses up to 999.
-        HttpError::BadStatusLine => status >= 600 || theirs.late,
-        // Our limits are narrower.
-        HttpError::TooManyHeaders => theirs.headers > MAX_HEADERS || theirs.late,
-        HttpError::HeadTooLarge => input.len() > imds_core::http::MAX_HEAD,
-        // hyper takes a list of equal lengths in one field, and looks at none where there is no
-        // body or are chunks.
-        HttpError::BadContentLength | HttpError::ConflictingLengths => theirs.has("content-length"),
-        // hyper reads a body that is chunked last, or by the connection's end if it is not.
-        HttpError::BadTransferEncoding => theirs.has("transfer-encoding"),
-        // hyper drops the length.
-        HttpError::LengthAndTransferEncoding => theirs.has("transfer-encoding"),
-        // hyper leaves it to its caller.
-        HttpError::ContentEncoding => theirs.has("content-encoding"),
-        // hyper has no limit, and takes a 101 that nobody asked for.
-        HttpError::BadInformational => status == 101 || theirs.late,
-        // hyper takes blanks behind a size, sizes beyond 32 bits, bare LFs in trailers and more of
-        // what is to be ignored.
-        HttpError::BadChunk => theirs.has("transfer-encoding"),
-        // hyper leaves them for the next answer.
-        HttpError::TrailingBytes => true,
-        HttpError::BadHeader | HttpError::HeadTruncated | HttpError::BodyTruncated => false,
-        other => panic!("a reason without a rule: {other:?}"),
-    }
-}
-
-fn ours(input: &[u8]) -> Result<Answer, HttpError> {
+/// Our reading, and why it went no further.
+fn ours(input: &[u8]) -> (Answer, Option<HttpError>) {
     let mut reader = Reader::new(false);
     let mut answer = Answer {
         status: 0,
@@ -73,7 +51,10 @@ fn ours(input: &[u8]) -> Result<Answer, HttpError> {
     };
     let mut rest = input;
     loop {
-        let step = reader.next(rest, true)?;
+        let step = match reader.next(rest, true) {
+            Ok(step) => step,
+            Err(error) => return (answer, Some(error)),
+        };
         rest = &rest[step.skip..];
         let used = match step.item {
             Item::Head(head) => {
@@ -84,32 +65,15 @@ fn ours(input: &[u8]) -> Result<Answer, HttpError> {
                 answer.body.extend_from_slice(&rest[..n]);
                 n
             }
-            Item::End => return Ok(answer),
+            Item::End => return (answer, None),
             Item::More => panic!("more than there will be"),
         };
         rest = &rest[used..];
     }
 }
 
-/// What hyper found.
-#[derive(Debug)]
-struct Theirs {
-    answer: Answer,
-    /// How many header lines, and their names.
-    headers: usize,
-    names: Vec<String>,
-    /// Something stood before the answer.
-    late: bool,
-}
-
-impl Theirs {
-    fn has(&self, name: &str) -> bool {
-        self.late || self.names.iter().any(|n| n == name)
-    }
-}
-
 /// hyper's reading, or `None` if it has none.
-fn hyper(input: &[u8]) -> Option<Theirs> {
+fn hyper(input: &[u8]) -> Option<Answer> {
     let io = Memory {
         input: input.to_vec(),
         at: 0,
@@ -126,12 +90,7 @@ fn hyper(input: &[u8]) -> Option<Theirs> {
             let (head, body) = response.into_parts();
             let status = head.status.as_u16();
             let body = body.collect().await.ok()?.to_bytes().to_vec();
-            Some(Theirs {
-                answer: Answer { status, body },
-                headers: head.headers.len(),
-                names: head.headers.keys().map(ToString::to_string).collect(),
-                late: informational(input),
-            })
+            Some(Answer { status, body })
         };
         let (mut answer, mut connection) = (pin!(answer), pin!(connection));
         let mut open = true;
@@ -151,12 +110,6 @@ fn hyper(input: &[u8]) -> Option<Theirs> {
         }
     }
     panic!("hyper waits for bytes that are there");
-}
-
-/// Does a 1xx answer come first? hyper says nothing of it.
-fn informational(input: &[u8]) -> bool {
-    let start = input.trim_ascii_start();
-    start.len() > 9 && start.starts_with(b"HTTP/1.") && start[9] == b'1'
 }
 
 /// A connection that takes everything, and on which everything has come once it was asked: hyper
@@ -215,7 +168,7 @@ mod tests {
             status: 200,
             body: b"ab".to_vec(),
         };
-        assert_eq!(ours(input).as_ref(), Ok(&answer));
-        assert_eq!(hyper(input).map(|theirs| theirs.answer), Some(answer));
+        assert_eq!(hyper(input).as_ref(), Some(&answer));
+        assert_eq!(ours(input), (answer, None));
     }
 }

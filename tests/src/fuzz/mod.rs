@@ -2,6 +2,7 @@
 
 mod hyper_reader;
 mod json;
+mod meant;
 
 use crate::sim::{self, Script};
 use crate::{Random, chaos};
