@@ -29,6 +29,12 @@ impl Media {
 }
 
 pub(super) fn respond(call: &mut Call<'_>) -> Reply {
+    let mut reply = answer(call);
+    reply.bodiless = call.is("HEAD");
+    reply
+}
+
+fn answer(call: &mut Call<'_>) -> Reply {
     let minor = call.request.minor;
     if let Some(why) = refuses_head(call) {
         return plain(minor, 400, why);
@@ -40,7 +46,6 @@ pub(super) fn respond(call: &mut Call<'_>) -> Reply {
             let mut reply = bare(minor, 405, b"Not allowed HTTP method.");
             reply.push("Allow", "GET, PUT");
             close_head(&mut reply, Media::Text);
-            reply.bodiless = call.is("HEAD");
             reply
         }
         _ => plain(minor, 400, "Invalid HTTP Method."),

@@ -228,6 +228,16 @@ fn paths_are_json_pointers() {
 }
 
 #[test]
+fn no_answer_to_head_has_a_body() {
+    for path in ["/latest/meta-data/", "latest"] {
+        let response = v1().ask("HEAD", path, &[]);
+        assert!(matches!(response.status(), 405 | 400), "{path}");
+        assert_ne!(response.header("Content-Length"), Some("0"), "{path}");
+        assert_eq!(response.body, b"", "{path}");
+    }
+}
+
+#[test]
 fn other_methods_are_405() {
     for method in ["POST", "PATCH", "DELETE", "OPTIONS"] {
         let response = Talk::to(Profile::Mmds).ask(method, "/latest/", &[]);
