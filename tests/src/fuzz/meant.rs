@@ -2,7 +2,8 @@
 
 use imds_core::http::{HttpError, MAX_HEAD, MAX_HEADERS, MAX_INFORMATIONAL};
 
-/// Most bytes of extensions a chunk may have, and of trailers a body.
+/// Most bytes a chunk's size and extensions may have, and a body's trailers, without line ends and
+/// the semicolon behind the size.
 const MAX_IGNORED: usize = 1024;
 
 /// One head of an answer.
@@ -137,7 +138,7 @@ fn chunks(mut rest: &[u8]) -> Option<&[u8]> {
         let digits = text.bytes().all(|byte| byte.is_ascii_hexdigit());
         let size = u32::from_str_radix(text, 16).ok().filter(|_| digits)?;
         let size = usize::try_from(size).ok()?;
-        if line.len() > MAX_IGNORED {
+        if line.len() - usize::from(line.contains(&b';')) > MAX_IGNORED {
             return None;
         }
         if size == 0 {
@@ -148,15 +149,15 @@ fn chunks(mut rest: &[u8]) -> Option<&[u8]> {
 }
 
 fn trailers(bytes: &[u8]) -> Option<&[u8]> {
-    let mut rest = bytes;
+    let (mut rest, mut lines) = (bytes, 0);
     loop {
         let (line, after) = line(rest)?;
-        let read = bytes.len() - rest.len();
-        if line.is_empty() {
-            return Some(&bytes[..read]);
-        }
-        if read + line.len() > MAX_IGNORED {
+        lines += line.len();
+        if lines > MAX_IGNORED {
             return None;
+        }
+        if line.is_empty() {
+            return Some(&bytes[..bytes.len() - rest.len()]);
         }
         rest = after;
     }
