@@ -9,7 +9,7 @@ use imds_core::{Config, Error, OpId, Reply};
 use imds_mock::{Fault, Mock, Profile, Tokens, Tree};
 
 use crate::common::{ALL, attempts, leaves, names};
-use crate::{Bare, Machine, Random};
+use crate::{Bare, Machine, Missed, Random};
 
 /// A client with operations that come and go.
 ///
@@ -314,12 +314,21 @@ fn shared_session<const L: usize>(mut random: Random) {
             assert_eq!(bare.gathered.take_value(op).expect("found"), b"ami-1");
         }
     }
-    for op in [one, two] {
+    for (op, below) in [(one, "/latest/"), (two, "/latest/meta-data/")] {
         if bare.run(op).is_ok() {
-            let (got, _) = bare.gathered.take_walk(op);
-            let tree = bare.network.mock.borrow().data().clone();
-            for (path, value) in got {
-                assert_eq!(tree.leaf(&path), Some(value), "{path}");
+            let (got, missing) = bare.gathered.take_walk(op);
+            let mut rest = leaves(&bare.network.mock(), below);
+            for leaf in got {
+                let at = rest.iter().position(|known| *known == leaf);
+                rest.swap_remove(at.unwrap_or_else(|| panic!("not, or twice: {leaf:?}")));
+            }
+            for (path, _) in rest {
+                let tells = |missed: &Missed| match missed.path.strip_suffix('/') {
+                    Some(_) => path.starts_with(&missed.path),
+                    None => path == missed.path,
+                };
+                let told = missing.iter().any(|m| m.is_node() && tells(m));
+                assert!(told, "neither found nor missing: {path}");
             }
         }
     }
