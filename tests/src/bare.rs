@@ -16,8 +16,9 @@ const OPS: usize = 8;
 /// Longest token.
 const TOKEN: usize = 128;
 
-/// A session with `LANES` lanes and room for `WALKS` walks, a mock and the time they share.
-pub struct Bare<const LANES: usize, const WALKS: usize> {
+/// A session with `LANES` lanes, room for `WALKS` walks with arenas of `ARENA` bytes, a mock and the
+/// time they share.
+pub struct Bare<const LANES: usize, const WALKS: usize, const ARENA: usize = 8192> {
     /// The session under test.
     pub session: Session<Vec<u8>, OPS, WALKS, TOKEN>,
     /// Its lanes.
@@ -30,13 +31,13 @@ pub struct Bare<const LANES: usize, const WALKS: usize> {
     ended: Vec<(OpId, Result<Reply, Error>)>,
 }
 
-impl<const LANES: usize, const WALKS: usize> Bare<LANES, WALKS> {
-    /// A world at time zero, with windows of 4 KiB and arenas of 8 KiB.
+impl<const LANES: usize, const WALKS: usize, const ARENA: usize> Bare<LANES, WALKS, ARENA> {
+    /// A world at time zero, with windows of 4 KiB.
     pub fn new(mock: Mock, config: Config) -> Self {
         assert!(!config.allow_v1, "here every read must carry a token");
         let (network, sockets) = Carrier::chosen().network(mock, config.seed);
         Self {
-            session: Session::new(config, core::array::from_fn(|_| vec![0; 8192])),
+            session: Session::new(config, core::array::from_fn(|_| vec![0; ARENA])),
             lanes: core::array::from_fn(|id| {
                 let id = u8::try_from(id).expect("at most 256 lanes");
                 Lane::new(id, vec![0; 4096])
@@ -161,7 +162,9 @@ impl<const LANES: usize, const WALKS: usize> Bare<LANES, WALKS> {
     }
 }
 
-impl<const LANES: usize, const WALKS: usize> Drop for Bare<LANES, WALKS> {
+impl<const LANES: usize, const WALKS: usize, const ARENA: usize> Drop
+    for Bare<LANES, WALKS, ARENA>
+{
     fn drop(&mut self) {
         if !std::thread::panicking() {
             law::tokens(self.network.mock.borrow().log(), false);

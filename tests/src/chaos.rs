@@ -4,11 +4,12 @@
 
 use core::time::Duration;
 
+use imds_core::config::Pace;
 use imds_core::walk::Why;
 use imds_core::{Config, Error, OpId, Reply};
 use imds_mock::{Fault, Mock, Profile, Tokens, Tree};
 
-use crate::common::{ALL, attempts, leaves, names};
+use crate::common::{ALL, AMI, META, attempts, leaves, millis, names};
 use crate::{Bare, Machine, Missed, Random};
 
 /// A client with operations that come and go.
@@ -29,10 +30,11 @@ pub fn client(mut random: Random) {
 /// # Panics
 /// If it does what must not be.
 pub fn session(mut random: Random) {
-    match random.below(3) {
-        0 => shared_session::<1>(random),
-        1 => shared_session::<2>(random),
-        _ => shared_session::<5>(random),
+    match random.below(4) {
+        0 => shared_session::<1, 8192>(random),
+        1 => shared_session::<2, 8192>(random),
+        2 => shared_session::<2, 300>(random),
+        _ => shared_session::<5, 800>(random),
     }
 }
 
@@ -77,6 +79,37 @@ fn faults(random: &mut Random, mock: &mut Mock) {
             13 => fault.status(405),
             _ => fault.status(500),
         });
+    }
+}
+
+/// Listings that are hard to read: long ones, lines that are no names, framing that is not EC2's.
+fn listings(random: &mut Random, mock: &mut Mock) {
+    for n in 0..random.pick(&[0, 0, 0, 20]) {
+        let path = format!("meta-data/wide/{n}-{}", "long".repeat(random.below(16)));
+        mock.data_mut().insert(&path, "");
+    }
+    if random.one_in(2) {
+        let mut lines = mock.data().directory("meta-data").unwrap_or_default();
+        for _ in 0..random.below(4) {
+            let line = match random.below(8) {
+                0 => String::new(),
+                1 => "..".to_owned(),
+                2 => "a/b".to_owned(),
+                3 => "\t".to_owned(),
+                4 => "ami-id".to_owned(),
+                5 => "l".repeat(random.pick(&[300, 5000])),
+                6 => "<html>".to_owned(),
+                _ => "\u{7f}".to_owned(),
+            };
+            lines.insert(random.below(lines.len() + 1), line);
+        }
+        let listing = Fault::on("GET", "/latest/meta-data/");
+        mock.push_fault(listing.body(lines.join("\n")));
+    }
+    match random.below(4) {
+        0 => mock.push_fault(Fault::below("GET", "/latest/").until_close()),
+        1 => mock.push_fault(Fault::below("GET", "/latest/").chunks_of(1 + random.below(99))),
+        _ => {}
     }
 }
 
@@ -268,10 +301,26 @@ fn settle<const L: usize, const W: usize, const A: usize>(
     }
 }
 
-fn shared_session<const L: usize>(mut random: Random) {
-    let mock = mock(&mut random);
-    let settings = settings(&mut random);
-    let mut bare = Bare::<L, 2>::new(mock, settings);
+/// What is told of a failure is one line of plain text.
+fn check_text(text: &str) {
+    assert!(!text.is_empty() && !text.chars().any(char::is_control));
+}
+
+fn shared_session<const L: usize, const A: usize>(mut random: Random) {
+    let mut mock = mock(&mut random);
+    listings(&mut random, &mut mock);
+    let mut settings = settings(&mut random);
+    settings.pace = random.pick(&[
+        None,
+        None,
+        Some(Pace {
+            burst: 3,
+            per_second: 9,
+        }),
+    ]);
+    settings.timeouts.operation = random.pick(&[settings.timeouts.operation, Some(millis(900))]);
+    settings.limits.nodes = random.pick(&[settings.limits.nodes, 20]);
+    let mut bare = Bare::<L, 2, A>::new(mock, settings);
     bare.network
         .piece
         .set(random.pick(&[1, 50, 1460, usize::MAX]));
@@ -283,12 +332,9 @@ fn shared_session<const L: usize>(mut random: Random) {
         .expect("room");
     let mut gets: Vec<OpId> = Vec::new();
     for _ in 0..4 {
-        gets.push(
-            bare.session
-                .get(now, "/latest/meta-data/ami-id")
-                .expect("room"),
-        );
+        gets.push(bare.session.get(now, AMI).expect("room"));
     }
+    let list = bare.session.list(now, META).expect("room");
     for _ in 0..random.below(300) {
         match random.below(12) {
             0 => bare.session.pause(random.pick(&[one, two])),
@@ -310,9 +356,16 @@ fn shared_session<const L: usize>(mut random: Random) {
     bare.session.resume(one);
     bare.session.resume(two);
     for op in gets {
-        if bare.run(op) == Ok(Reply::Found) {
-            assert_eq!(bare.gathered.take_value(op).expect("found"), b"ami-1");
+        match bare.run(op) {
+            Ok(Reply::Found) => {
+                assert_eq!(bare.gathered.take_value(op).expect("found"), b"ami-1");
+            }
+            Ok(_) => {}
+            Err(error) => check_text(&error.to_string()),
         }
+    }
+    if let Err(error) = bare.run(list) {
+        check_text(&error.to_string());
     }
     for (op, below) in [(one, "/latest/"), (two, "/latest/meta-data/")] {
         if bare.run(op).is_ok() {
@@ -321,6 +374,9 @@ fn shared_session<const L: usize>(mut random: Random) {
             for leaf in got {
                 let at = rest.iter().position(|known| *known == leaf);
                 rest.swap_remove(at.unwrap_or_else(|| panic!("not, or twice: {leaf:?}")));
+            }
+            for missed in &missing {
+                check_text(&missed.why.to_string());
             }
             for (path, _) in rest {
                 let tells = |missed: &Missed| match missed.path.strip_suffix('/') {
