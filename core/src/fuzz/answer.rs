@@ -1,5 +1,6 @@
 //! The readers of what the server sends.
 
+use super::check_text;
 use crate::http::{Chunks, Framing, Head, HttpError, Item, MAX_HEAD, Reader, end, find, parse};
 
 /// What reading came to. Two ways to read the same bytes have to come to the same.
@@ -49,8 +50,9 @@ pub fn head(input: &[u8]) {
     let bytes = &input[..len];
     let read = parse(bytes, false);
     let _ = find(bytes, "x-aws-ec2-metadata-token-ttl-seconds");
-    let Ok(head) = read else {
-        return;
+    let head = match read {
+        Ok(head) => head,
+        Err(error) => return check_text(&error),
     };
     assert!((100..600).contains(&head.status));
     assert_eq!(head.len, len);
@@ -127,6 +129,7 @@ fn read(input: &[u8], piece: usize, answers_head: bool, eof: bool) -> Outcome {
         let step = match reader.next(&input[at..end], eof && last) {
             Ok(step) => step,
             Err(error) => {
+                check_text(&error);
                 outcome.result = Err(error);
                 return outcome;
             }

@@ -1,9 +1,10 @@
 //! Typed documents. What their values are is held against another reader of JSON elsewhere; here
 //! is what has to hold for any text.
 
+use super::check_text;
 use crate::model::{
-    IamInfo, IdentityDocument, MaintenanceEvents, Rebalance, RoleCredentials, SpotAction,
-    Timestamp, role_name, spot_termination_time,
+    DocumentError, IamInfo, IdentityDocument, MaintenanceEvents, Rebalance, RoleCredentials,
+    SpotAction, Timestamp, role_name, spot_termination_time,
 };
 
 /// Credentials that are accepted are complete, and can stand in a header.
@@ -12,7 +13,7 @@ use crate::model::{
 /// If not.
 pub fn credentials(input: &[u8]) {
     let _ = role_name(input);
-    let Ok(read) = RoleCredentials::<4096>::parse(input) else {
+    let Some(read) = accepted(RoleCredentials::<4096>::parse(input)) else {
         return;
     };
     for text in [
@@ -31,28 +32,37 @@ pub fn credentials(input: &[u8]) {
 /// # Panics
 /// If not.
 pub fn documents(input: &[u8]) {
-    if let Ok(read) = IdentityDocument::parse(input) {
+    if let Some(read) = accepted(IdentityDocument::parse(input)) {
         read.pending_time.iter().for_each(time);
         let texts = [read.region.as_deref(), read.instance_id.as_deref()];
         for text in texts.into_iter().flatten() {
             assert!(!text.chars().any(char::is_control));
         }
     }
-    if let Ok(read) = IamInfo::parse(input) {
+    if let Some(read) = accepted(IamInfo::parse(input)) {
         assert!(read.is_success() || read.hint().is_some());
         read.last_updated.iter().for_each(time);
     }
-    if let Ok(read) = SpotAction::parse(input) {
+    if let Some(read) = accepted(SpotAction::parse(input)) {
         assert!(!read.action.as_str().is_empty());
         time(&read.time);
     }
-    if let Ok(read) = Rebalance::parse(input) {
+    if let Some(read) = accepted(Rebalance::parse(input)) {
         time(&read.notice_time);
     }
-    if let Ok(events) = MaintenanceEvents::parse(input) {
+    if let Some(events) = accepted(MaintenanceEvents::parse(input)) {
         assert!(events.count() <= input.len(), "an event takes some bytes");
     }
     spot_termination_time(input).iter().for_each(time);
+}
+
+/// The document, or what is told instead.
+fn accepted<T>(read: Result<T, DocumentError>) -> Option<T> {
+    if let Err(error) = &read {
+        check_text(error);
+        error.hint().iter().for_each(|hint| check_text(hint));
+    }
+    read.ok()
 }
 
 /// A time means the same when its text is read again.

@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use heapless::String;
 
-use super::first_line;
+use super::{check_text, first_line};
 use crate::Instant;
 use crate::endpoint::Endpoint;
 use crate::http::{Found, Request, write};
@@ -27,8 +27,9 @@ pub fn path(input: &[u8]) {
     let (first, _) = text.split_once('/').unwrap_or((text, ""));
     let root = path::root_of(first);
     assert!(root.starts_with('/') && root.ends_with('/'));
-    if path::validate(text).is_ok() {
-        check_target(text);
+    match path::validate(text) {
+        Ok(()) => check_target(text),
+        Err(error) => check_text(&error),
     }
 }
 
@@ -129,14 +130,19 @@ pub fn listing(input: &[u8]) {
             assert_eq!(&rest[..line.len()], line);
             rest = &rest[used..];
             lines += 1;
-            if let Ok(name) = listing::judge(dir, line) {
-                assert_eq!(name.as_bytes(), line);
-                let mut path = String::<MAX_PATH>::new();
-                path.push_str(dir).expect("short");
-                path.push_str(name).expect("names that fit are let through");
-                assert_eq!(path::validate(&path), Ok(()), "{path:?}");
-                check_target(&path);
-            }
+            let name = match listing::judge(dir, line) {
+                Ok(name) => name,
+                Err(bad) => {
+                    check_text(&bad);
+                    continue;
+                }
+            };
+            assert_eq!(name.as_bytes(), line);
+            let mut path = String::<MAX_PATH>::new();
+            path.push_str(dir).expect("short");
+            path.push_str(name).expect("names that fit are let through");
+            assert_eq!(path::validate(&path), Ok(()), "{path:?}");
+            check_target(&path);
         }
         assert!(rest.is_empty());
         assert_eq!(walk::entries(dir, input).count(), lines);
@@ -151,8 +157,9 @@ pub fn endpoint(input: &[u8]) {
     let Ok(text) = core::str::from_utf8(input) else {
         return;
     };
-    let Ok(endpoint) = Endpoint::parse(text) else {
-        return;
+    let endpoint = match Endpoint::parse(text) {
+        Ok(endpoint) => endpoint,
+        Err(error) => return check_text(&error),
     };
     let mut written = String::<256>::new();
     write!(written, "{endpoint}").expect("the longest endpoint fits");
@@ -186,8 +193,9 @@ pub fn token(input: &[u8]) {
     const NAME: &str = "X-aws-ec2-metadata-token";
     let (life, value) = first_line(input);
     let asked = Instant::from_millis(1000);
-    let Ok(ttl) = read_ttl(Found::Once(life)) else {
-        return;
+    let ttl = match read_ttl(Found::Once(life)) {
+        Ok(ttl) => ttl,
+        Err(peer) => return check_text(&peer),
     };
     let digits = core::str::from_utf8(life).ok().and_then(|s| s.parse().ok());
     assert_eq!(digits, Some(ttl));

@@ -2,10 +2,12 @@
 
 use core::fmt;
 
+use imds_core::flat::Line;
 use imds_core::model::{
     DocumentError, IamInfo, IdentityDocument, MaintenanceEvent, MaintenanceEvents, RoleCredentials,
     SpotAction,
 };
+use imds_mock::Tree;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
@@ -58,6 +60,7 @@ impl Members {
 
 /// What serde_json takes for an object is one for us, and what we read in it is what stands there.
 pub(super) fn compare(input: &[u8]) {
+    check_flat(input);
     if let Ok(theirs) = serde_json::from_slice::<Vec<Value>>(input) {
         let ours = MaintenanceEvents::parse(input).expect("an array");
         assert_eq!(ours.count(), theirs.len());
@@ -132,6 +135,16 @@ pub(super) fn compare(input: &[u8]) {
             ("Type", read.kind()),
         ]);
     }
+}
+
+/// Any value, written as a line of the flat form, is read again as it was.
+fn check_flat(value: &[u8]) {
+    let path = "/latest/user-data";
+    let line = Line { path, value }.to_string();
+    let json = line.strip_prefix("/latest/user-data\t").expect("its path");
+    assert_eq!(json.find('\n'), Some(json.len() - 1), "one line");
+    let tree = Tree::from_json(&format!("{{\"user-data\":{json}}}")).expect("a leaf");
+    assert_eq!(tree.leaf(path).as_deref(), Some(value));
 }
 
 /// The document, of a text that is an object.
