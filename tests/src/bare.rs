@@ -153,6 +153,13 @@ impl<const LANES: usize, const WALKS: usize, const ARENA: usize> Bare<LANES, WAL
         panic!("an operation that does not end");
     }
 
+    /// Cancels an operation, and forgets what it brought.
+    pub fn forget(&mut self, op: OpId) {
+        self.session.cancel(op);
+        self.ended.retain(|(id, _)| *id != op);
+        self.gathered.forget(op);
+    }
+
     /// Reads one value while whatever else is under way goes on.
     pub fn get(&mut self, path: &str) -> Result<Option<Vec<u8>>, Error> {
         let now = self.now();
