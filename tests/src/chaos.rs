@@ -306,6 +306,13 @@ fn settle<const L: usize, const W: usize, const A: usize>(
     }
 }
 
+/// A failure has an exit code, and what is told of it is plain text.
+fn check_error(error: Error) {
+    check_text(&error.to_string());
+    check_text(error.cause().name());
+    assert!((1..=13).contains(&error.cause().exit_code()));
+}
+
 /// What is told of a failure is one line of plain text.
 fn check_text(text: &str) {
     assert!(!text.is_empty() && !text.chars().any(char::is_control));
@@ -380,7 +387,7 @@ fn shared_session<const L: usize, const A: usize>(mut random: Random) {
                         .for_each(|value| check_value(&bare.network.mock(), path, value));
                 }
             }
-            Err(error) => check_text(&error.to_string()),
+            Err(error) => check_error(error),
         }
     }
     for (op, below) in [(one, "/latest/"), (two, "/latest/meta-data/")] {
@@ -393,6 +400,9 @@ fn shared_session<const L: usize, const A: usize>(mut random: Random) {
             }
             for missed in &missing {
                 check_text(&missed.why.to_string());
+                if let Why::Failed(error) = missed.why {
+                    check_error(error);
+                }
             }
             for (path, _) in rest {
                 let tells = |missed: &Missed| match missed.path.strip_suffix('/') {
