@@ -1,12 +1,13 @@
 # Lists the functions with lines that were not reached, with the reasons for that.
-# First file: FILE FUNCTION REASON; a function * stands for all of the file that have none of their own.
+# First file: FILE FUNCTION,... REASON; a function * stands for all of the file that have none of their own.
 # Second: FILE, and line and column where a piece begins and ends that was not reached.
 
 FILENAME == "fuzz/uncovered" {
     if (NF && $1 !~ /^#/) {
-        key = $1 " " $2
+        module = $1
+        count = split($2, named, ",")
         sub(/^[^ ]+ +[^ ]+ +/, "")
-        reason[key] = reason[key] (key in reason ? "; " : "") $0
+        for (n = 1; n <= count; n++) reason[module " " named[n]] = $0
     }
     next
 }
