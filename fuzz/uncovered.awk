@@ -51,15 +51,23 @@ function note(name, at) {
     last[name] = at
 }
 
-function flush(n, name, why) {
+# One line for all functions of the file that have the same reason.
+function flush(n, why, said, whys, count) {
     if (names) print "### `" file "`\n"
     for (n = 1; n <= names; n++) {
         name = order[n]
         why = "no reason"
         if ((file " *") in reason) why = reason[file " *"]
         if ((file " " name) in reason) why = reason[file " " name]
-        print "- `" name "` (" where[name] "): " why
+        name = "`" name "` (" where[name] ")"
+        if (why in said) {
+            said[why] = said[why] ", " name
+        } else {
+            said[why] = name
+            whys[++count] = why
+        }
     }
+    for (n = 1; n <= count; n++) print "- " said[whys[n]] ": " whys[n]
     if (names) print ""
     delete last; delete where; delete order
     names = 0

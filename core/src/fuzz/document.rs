@@ -41,6 +41,7 @@ pub fn documents(input: &[u8]) {
     }
     if let Some(read) = accepted(IamInfo::parse(input)) {
         assert!(read.is_success() || read.hint().is_some());
+        read.hint().iter().for_each(|hint| check_text(hint));
         read.last_updated.iter().for_each(time);
     }
     if let Some(read) = accepted(SpotAction::parse(input)) {
