@@ -87,3 +87,51 @@ fn what_is_no_endpoint_is_refused_by_name() {
         Err(E::PrefixTooLong)
     );
 }
+
+#[test]
+fn names_may_hold_hyphens_and_underscores_inside() {
+    assert_eq!(ok("http://imds-1.my_net"), "http://imds-1.my_net");
+}
+
+#[test]
+fn an_endpoint_tells_its_parts() {
+    let endpoint = Endpoint::parse("http://127.0.0.1:1338/base").unwrap();
+    assert_eq!(endpoint.ip(), Some(IpAddr::V4(Ipv4Addr::LOCALHOST)));
+    assert_eq!((endpoint.port(), endpoint.prefix()), (1338, "/base"));
+    assert_eq!(Endpoint::parse("http://imds").unwrap().ip(), None);
+}
+
+#[test]
+fn only_the_two_addresses_on_their_port_are_the_default() {
+    for (text, default) in [
+        ("http://169.254.169.254", true),
+        ("http://[fd00:ec2::254]", true),
+        ("http://169.254.169.254:81", false),
+        ("http://127.0.0.1", false),
+    ] {
+        let endpoint = Endpoint::parse(text).unwrap();
+        assert_eq!(endpoint.is_default(), default, "{text}");
+    }
+}
+
+#[test]
+fn a_link_local_source_is_ignored_where_the_service_is_link_local_too() {
+    for (service, source, ignores) in [
+        ("http://169.254.169.254", "169.254.7.7", true),
+        ("http://169.254.169.254", "10.0.0.7", false),
+        ("http://10.0.0.1", "169.254.7.7", false),
+        ("http://10.0.0.1", "10.0.0.7", false),
+        ("http://[fd00:ec2::254]", "fe80::7", false),
+        ("http://imds", "169.254.7.7", false),
+    ] {
+        let endpoint = Endpoint::parse(service).unwrap();
+        let source = source.parse().unwrap();
+        assert_eq!(endpoint.ignores(source), ignores, "{service} {source}");
+    }
+}
+
+#[test]
+fn what_is_wrong_is_told_in_words() {
+    let text = EndpointError::PortZero.to_string();
+    assert_eq!(text, "port 0 is not allowed");
+}

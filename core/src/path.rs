@@ -248,6 +248,27 @@ mod tests {
     }
 
     #[test]
+    fn the_first_name_says_where_a_path_begins() {
+        for (names, root) in [
+            (&["latest", "1.0", "2021-03-23"][..], "/"),
+            (&["meta-data", "dynamic", "user-data"], "/latest/"),
+            (&["instance-id", "2.0", "", "20210323"], META_DATA),
+            (&["2021-03", "2021-03-23-1"], META_DATA),
+            (&["2021-3-23", "2021-03-2x"], META_DATA),
+        ] {
+            for name in names {
+                assert_eq!(root_of(name), root, "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_in_words() {
+        let text = PathError::NotAbsolute.to_string();
+        assert_eq!(text, "a path must begin with /");
+    }
+
+    #[test]
     fn bad_paths_are_refused_by_name() {
         for (text, error) in [
             ("", PathError::NotAbsolute),
@@ -263,6 +284,7 @@ mod tests {
             assert_eq!(validate(text), Err(error), "{text:?}");
         }
         assert_eq!(validate(&"/a".repeat(193)), Err(PathError::TooLong));
+        assert!(validate(&"/a".repeat(MAX_PATH / 2)).is_ok());
         assert!(validate("/").is_ok());
         assert!(validate("/a/..b/ c/").is_ok());
     }
