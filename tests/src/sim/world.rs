@@ -9,7 +9,7 @@ use imds_mock::{Mock, Profile, Tree};
 use super::log;
 use super::model::{Model, SECRET};
 use super::player::{Player, What as Asked};
-use super::script::{AMI, KeepAlive, Script, Step};
+use super::script::{KeepAlive, Script, Step};
 use super::verdict::Verdict;
 use super::wire::Wire;
 use crate::Random;
@@ -235,8 +235,6 @@ impl<'a> World<'a> {
                 }
             }
             Step::ClockBack(client, time) => {
-                // Who asks for nothing cannot be misled.
-                self.begin(*client, Asked::Get, AMI);
                 if let Some(player) = self.players.get_mut(*client) {
                     player.behind = Some((*time, now + *time));
                 }
