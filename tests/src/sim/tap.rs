@@ -8,6 +8,8 @@ use imds_core::{Event, Fault};
 
 /// Reads may go without a token for so long before one is asked for again.
 const V1_PERIOD: Duration = Duration::from_secs(300);
+/// Longer than a lane goes on that was at work when another saw something.
+const SOON: Duration = Duration::from_secs(2);
 /// How far a clock that jumps back may be behind: shorter than every time-out.
 pub(crate) const BLINK: Duration = Duration::from_millis(50);
 /// The longest life of a token.
@@ -303,13 +305,24 @@ impl Tap {
     fn goes_without(&self, number: usize) {
         let read = &self.exchanges[number];
         assert!(self.v1, "a read without a token: {}", read.path);
-        let mut before = self.exchanges[..number].iter().rev();
-        let asked = before.find(|e| e.put && e.head.is_some());
+        let before = &self.exchanges[..number];
+        let asked = before.iter().rposition(|e| e.put && e.head.is_some());
         let asked = asked.expect("a read without a token, and none was ever asked for");
+        let (trials, asked) = (&before[asked + 1..], &before[asked]);
         let status = asked.head.map_or(0, |head| head.status);
         assert!(
             matches!(status, 403..=405),
             "a read without a token after {status} to the token request"
+        );
+        // Until one of them is answered it is a trial, and ends with a failure for good.
+        let trials = trials.iter().filter(|e| !e.put && e.token.is_none());
+        let mut heads = trials.filter_map(|e| e.head);
+        let proof = |head: &Head| matches!(head.status, 200 | 404);
+        let failure = |head: &Head| matches!(head.status, 206 | 302 | 307 | 403 | 405 | 501);
+        let failed = |head: &Head| failure(head) && head.at + SOON < read.first;
+        assert!(
+            heads.clone().any(|head| proof(&head)) || !heads.any(|head| failed(&head)),
+            "a read without a token after the trial of it failed"
         );
         let since = read.first.saturating_sub(asked.first);
         assert!(
