@@ -6,6 +6,8 @@
 //! seed and makes the script of a failure as short as it can.
 
 mod actor;
+mod draw;
+mod exchange;
 mod log;
 mod model;
 mod player;

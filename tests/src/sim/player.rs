@@ -9,8 +9,9 @@ use imds_core::walk::{Include, Options};
 use imds_core::{Config, Error, Instant, OpId, Reply};
 
 use super::actor::{Actor, Ended, actor};
+use super::exchange::{Exchange, same};
 use super::script::{ClientTerms, LOOP, Step};
-use super::tap::{BLINK, Exchange, Tap, same};
+use super::tap::{BLINK, Tap};
 use super::verdict::{Sight, Verdict, is_sensitive};
 use super::wire::{Ends, Wire};
 use crate::{Gathered, Random, Walked, config};

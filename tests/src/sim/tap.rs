@@ -6,6 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use imds_core::{Event, Fault};
 
+use super::exchange::{Exchange, Head, decoded, head, is_chunked, same};
+
 /// Reads may go without a token for so long before one is asked for again.
 const V1_PERIOD: Duration = Duration::from_secs(300);
 /// Longer than a lane goes on that was at work when another saw something.
@@ -16,57 +18,6 @@ pub(crate) const BLINK: Duration = Duration::from_millis(50);
 const LONGEST: Duration = Duration::from_secs(21_600);
 /// How long a token may wait for its first use, whatever its life.
 const FIRST_USE: Duration = Duration::from_secs(60);
-
-/// A request and what came of it.
-pub(crate) struct Exchange {
-    pub(crate) put: bool,
-    /// The path, decoded.
-    pub(crate) path: String,
-    token: Option<String>,
-    /// When its first byte was sent, and its last.
-    pub(crate) first: Duration,
-    written: Option<Duration>,
-    order: u64,
-    bytes: Vec<u8>,
-    answer: Vec<u8>,
-    pub(crate) head: Option<Head>,
-    /// When the last byte came, and when no more could come.
-    latest: Option<Duration>,
-    over: Option<Duration>,
-    /// It was the first on its connection.
-    fresh: bool,
-    /// The connection broke.
-    broken: bool,
-}
-
-impl Exchange {
-    /// Was it answered 401? (In chunks no client of HTTP/1.0 can read that.)
-    fn is_refused(&self) -> bool {
-        self.head
-            .is_some_and(|head| head.status == 401 && !head.chunked)
-    }
-
-    /// Did the body come that the head has told of?
-    fn is_whole(&self) -> bool {
-        let end = self.answer.windows(4).position(|w| w == b"\r\n\r\n");
-        let body = end.map_or(0, |end| self.answer.len() - end - 4);
-        let length = self.head.and_then(|head| head.length);
-        length.is_some_and(|length| u64::try_from(body).is_ok_and(|body| body >= length))
-    }
-}
-
-/// The head of an answer, when its last byte was there.
-#[derive(Clone, Copy)]
-pub(crate) struct Head {
-    pub(crate) status: u16,
-    pub(crate) at: Duration,
-    pub(crate) retry_after: Option<u64>,
-    life: Option<u64>,
-    length: Option<u64>,
-    chunked: bool,
-    /// The connection is not to be used again.
-    closes: bool,
-}
 
 /// An attempt to connect.
 struct Attempt {
@@ -207,9 +158,17 @@ impl Tap {
         } else {
             assert_eq!(ttl, None, "a read with a life");
         }
+        let path = decoded(target);
+        let mut before = self.exchanges[..number].iter().rev();
+        let before = before.find(|e| !e.put && same(&e.path, &path));
+        let redirected = before.and_then(|e| e.head.filter(|_| !e.path.ends_with('/')));
+        assert!(
+            !target.ends_with('/') || redirected.is_none_or(|h| h.status != 301 || h.slash),
+            "a redirect to elsewhere is followed: {path}"
+        );
         let exchange = &mut self.exchanges[number];
         exchange.put = put;
-        exchange.path = decoded(target);
+        exchange.path = path;
         exchange.token.clone_from(&token);
         match token {
             Some(token) => self.uses(number, token),
@@ -502,59 +461,4 @@ impl Tap {
             over >= since && over + BLINK >= latest + time
         })
     }
-}
-
-/// Equal but for a final slash.
-pub(crate) fn same(a: &str, b: &str) -> bool {
-    a.trim_end_matches('/') == b.trim_end_matches('/')
-}
-
-fn head(bytes: &[u8], at: Duration) -> Option<Head> {
-    let text = String::from_utf8_lossy(bytes);
-    let mut lines = text.split("\r\n");
-    let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
-    let value = |wanted: &str| {
-        let mut values = text.split("\r\n").skip(1).filter_map(|line| {
-            let (name, value) = line.split_once(':')?;
-            name.eq_ignore_ascii_case(wanted)
-                .then(|| value.trim().parse().ok())
-        });
-        values.next().flatten()
-    };
-    let lower = text.to_ascii_lowercase();
-    let closes = lower.contains("connection: close")
-        || (text.starts_with("HTTP/1.0") && !lower.contains("connection: keep-alive"));
-    Some(Head {
-        closes,
-        chunked: lower.contains("chunked"),
-        status,
-        at,
-        retry_after: value("retry-after"),
-        length: value("content-length"),
-        life: value("x-aws-ec2-metadata-token-ttl-seconds"),
-    })
-}
-
-/// A token may be spread over chunks.
-fn is_chunked(answer: &[u8]) -> bool {
-    contains(&answer.to_ascii_lowercase(), b"chunked")
-}
-
-fn contains(hay: &[u8], needle: &[u8]) -> bool {
-    hay.windows(needle.len()).any(|w| w == needle)
-}
-
-fn decoded(target: &str) -> String {
-    let mut bytes = Vec::new();
-    let mut rest = target.bytes();
-    while let Some(byte) = rest.next() {
-        if byte != b'%' {
-            bytes.push(byte);
-            continue;
-        }
-        let digits = [rest.next(), rest.next()].map(|d| d.expect("two digits after %"));
-        let digits = str::from_utf8(&digits).expect("digits");
-        bytes.push(u8::from_str_radix(digits, 16).expect("hexadecimal digits"));
-    }
-    String::from_utf8(bytes).expect("a path is text")
 }

@@ -232,7 +232,8 @@ impl Verdict<'_> {
             Error::Peer(Peer::BadTtl(_)) => self.planted(|k| matches!(k, Kind::BadTtl(_))),
             Error::TooLarge(TooLarge::Token) => self.planted(|k| k == Kind::LongToken),
             Error::Peer(Peer::NoTtl) => {
-                self.planted(|k| matches!(k, Kind::NoTtl | Kind::Html)) || self.had_other_server()
+                let no_ttl = |k| matches!(k, Kind::NoTtl | Kind::Html | Kind::Garbage(_));
+                self.planted(no_ttl) || self.had_other_server()
             }
             // What an endless tree says may stand in the place of a 404 page, and have its type.
             Error::Peer(Peer::Html) => {
@@ -246,7 +247,7 @@ impl Verdict<'_> {
                 let mut troubles = self.script.troubles.iter();
                 troubles.any(|trouble| trouble.what == Trouble::Unasked)
             }
-            Error::Peer(Peer::Http(_)) => self.planted(|k| k == Kind::Garbage),
+            Error::Peer(Peer::Http(_)) => self.planted(|k| matches!(k, Kind::Garbage(_))),
             Error::Timeout(Reason::Operation) => {
                 let budget = sight.config.timeouts.operation;
                 budget.is_some_and(|budget| self.now() >= op.began + budget)
