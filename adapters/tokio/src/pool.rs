@@ -175,7 +175,9 @@ impl State {
                 let slot = self.remove(op, at);
                 if rank <= Rank::Mine {
                     // If it was woken for one that nobody has, that is still there for the next.
-                    self.wake_waiting();
+                    // Not for one that was robbed: two tasks to whom this lane is of use, a get
+                    // by its exchange and a walk by its node, would take it from each other for ever.
+                    self.pass_on();
                 }
                 Some(slot)
             }
@@ -237,14 +239,30 @@ impl State {
 
     /// Wakes as many tasks as there are lanes that nobody drives or watches.
     pub(crate) fn wake_waiting(&mut self) {
-        let left = self.free.iter().filter(|s| s.watched_by.is_none()).count();
-        for _ in 0..left {
-            let next = self.waiting.pop_front().or_else(|| self.robbed.pop_front());
-            let Some(op) = next else {
+        for _ in self.pass_on()..self.left() {
+            let Some(op) = self.robbed.pop_front() else {
                 return;
             };
             self.wake(op);
         }
+    }
+
+    /// Wakes as many of those that found no lane as there are lanes that nobody has, and answers
+    /// with their number.
+    fn pass_on(&mut self) -> usize {
+        let left = self.left();
+        for woken in 0..left {
+            let Some(op) = self.waiting.pop_front() else {
+                return woken;
+            };
+            self.wake(op);
+        }
+        left
+    }
+
+    fn left(&self) -> usize {
+        let left = self.free.iter().filter(|slot| slot.watched_by.is_none());
+        left.count()
     }
 
     /// A node came for a walk, perhaps by another task's hands.
