@@ -172,13 +172,15 @@ impl State {
             Some((rank, at)) => {
                 // Else it would be woken for a lane that another task could have.
                 self.stop_waiting(op);
-                let slot = self.remove(op, at);
+                let mut slot = self.free.swap_remove(at);
                 if rank <= Rank::Mine {
                     // If it was woken for one that nobody has, that is still there for the next.
-                    // Not for one that was robbed: two tasks to whom this lane is of use, a get
-                    // by its exchange and a walk by its node, would take it from each other for ever.
-                    self.pass_on();
+                    // But not for whom it robs of this one: two tasks to whom one lane is of use, a
+                    // get by its exchange and a walk by its node, would take it from each other
+                    // for ever.
+                    self.wake_waiting();
                 }
+                self.rob(op, &mut slot);
                 Some(slot)
             }
             None => {
@@ -239,30 +241,14 @@ impl State {
 
     /// Wakes as many tasks as there are lanes that nobody drives or watches.
     pub(crate) fn wake_waiting(&mut self) {
-        for _ in self.pass_on()..self.left() {
-            let Some(op) = self.robbed.pop_front() else {
+        let left = self.free.iter().filter(|s| s.watched_by.is_none()).count();
+        for _ in 0..left {
+            let next = self.waiting.pop_front().or_else(|| self.robbed.pop_front());
+            let Some(op) = next else {
                 return;
             };
             self.wake(op);
         }
-    }
-
-    /// Wakes as many of those that found no lane as there are lanes that nobody has, and answers
-    /// with their number.
-    fn pass_on(&mut self) -> usize {
-        let left = self.left();
-        for woken in 0..left {
-            let Some(op) = self.waiting.pop_front() else {
-                return woken;
-            };
-            self.wake(op);
-        }
-        left
-    }
-
-    fn left(&self) -> usize {
-        let left = self.free.iter().filter(|slot| slot.watched_by.is_none());
-        left.count()
     }
 
     /// A node came for a walk, perhaps by another task's hands.
@@ -342,13 +328,18 @@ impl State {
     /// Takes this lane for this operation's task.
     fn remove(&mut self, op: OpId, at: usize) -> Box<Slot> {
         let mut slot = self.free.swap_remove(at);
+        self.rob(op, &mut slot);
+        slot
+    }
+
+    /// Remembers whose task watched a lane that this operation's task takes.
+    fn rob(&mut self, op: OpId, slot: &mut Slot) {
         match slot.watched_by.take() {
             Some(robbed) if robbed != op && !self.robbed.contains(&robbed) => {
                 self.robbed.push_back(robbed);
             }
             _ => {}
         }
-        slot
     }
 
     /// Puts a lane back that blocks, with this operation's waker at its socket.
