@@ -198,7 +198,7 @@ impl Tap {
         let stale = self.exchanges[origin].first + life.saturating_sub(margin);
         let others = self.exchanges[origin + 1..number].iter().any(|e| e.put);
         assert!(
-            others || now >= stale || self.refused.contains(token),
+            others || now + BLINK >= stale || self.refused.contains(token),
             "a token is asked for, and there is a good one"
         );
     }
